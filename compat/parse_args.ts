@@ -100,7 +100,7 @@ export function parseArgs(args: string[], options: ParseOptions = {}): Args {
     if (!known && options.unknown?.(argument, name, value) === false) return;
     const kept = typeof value === "string" && !strings.has(name) ? toNumberIfNumeric(value) : value;
     for (const each of namesOf(name)) {
-      if (!collected.has(each)) parsed[each] = kept;
+      if (!collected.has(each) || value === false) parsed[each] = kept;
       else if (Array.isArray(parsed[each])) parsed[each].push(kept);
       else parsed[each] = [kept];
     }

@@ -1,0 +1,151 @@
+/**
+ * What a training run is told: its options and how they are read.
+ *
+ * @module
+ */
+
+import { trainingOptions } from "./config_table.ts";
+import { readOptions } from "./options.ts";
+
+/** Everything that determines a training run; stored in the run's `config.json`. */
+export interface TrainingConfig {
+  /** CoRIT around the vision transformer, or the vision transformer alone. */
+  detector: "corit" | "vit";
+  /** Size of the vision transformer: width, depth and heads. */
+  preset: "starter" | "tiny" | "small" | "base" | "large";
+  /** Side of the square input, in pixels. */
+  imageSize: number;
+  /** Side of a patch, in pixels; divides `imageSize`. */
+  patchSize: number;
+  /** Fixed inputs of a patch beside its RGB values. */
+  patchInputs: ("log-dct" | "residual")[];
+  /** What the head reads: the mean of the patch tokens, or the class token. */
+  pooling: "mean" | "class";
+  /** Drop rate inside the blocks. */
+  dropout: number;
+  /** Rate at which whole residual branches are dropped (stochastic depth), at the last block. */
+  dropPath: number;
+
+  /** Source of the contrastive gradient proxy. */
+  cgp: "attention" | "prototype" | "neighbour" | "view" | "text";
+  /** Region refinement mask: pool over the tokens where the proxy is strong and steady. */
+  rrm: boolean;
+  /** Regional signal injection: add the region's signal to its tokens. */
+  rsi: boolean;
+  /** Norm of the injected signal relative to the token's. */
+  rsiAlpha: number;
+  /** Hierarchical representation integration: the head reads several blocks. */
+  hri: boolean;
+  /** Blocks the hierarchy reads, counted from 1; empty for the preset's own choice. */
+  taps: number[];
+
+  /** `starter`, or a folder that holds a data set. */
+  data: string;
+  /** Forgery families trained on. */
+  families: string[];
+  /** Relative frequencies of `families`, in their order; empty for the recipe's. */
+  familyWeights: number[];
+  /** Families never trained on, for the cross-domain scores. */
+  testFamilies: string[];
+  /** Seed of the split into training, validation and test photographs. */
+  splitSeed: number;
+  /** Crops cut from the training photographs. */
+  trainCrops: number;
+  /** Whether a real crop and its forged twin stand in one batch. */
+  twins: boolean;
+
+  /** Probability of a horizontal flip. */
+  flip: number;
+  /** Probability of a random crop, resized back. */
+  crop: number;
+  /** Probability of a change of brightness, contrast and saturation. */
+  colour: number;
+  /** Probability of a Gaussian blur. */
+  blur: number;
+  /** Probability of another JPEG compression. */
+  jpeg: number;
+  /** MixUp's Beta parameter; 0 is off. */
+  mixup: number;
+  /** CutMix's Beta parameter; 0 is off. */
+  cutmix: number;
+
+  /** Optimizer steps; a SAM step counts as one. */
+  steps: number;
+  /** Real crops in a batch; as many forged ones come with them. */
+  batchPairs: number;
+  /** Batches whose gradients are averaged into one step. */
+  accumulate: number;
+  /** The optimizer, or the one inside SAM. */
+  optimizer: "adamw" | "sgd";
+  /** Peak learning rate. */
+  learningRate: number;
+  /** Fraction of the steps over which the learning rate climbs; a cosine follows. */
+  warmup: number;
+  /** Learning rate at the end, as a fraction of the peak. */
+  finalLearningRate: number;
+  /** Decoupled weight decay. */
+  weightDecay: number;
+  /** Decay rates of AdamW's first and second moments. */
+  betas: [number, number];
+  /** Momentum of SGD. */
+  momentum: number;
+  /** Largest global norm of the gradient; 0 is off. */
+  clipNorm: number;
+  /** Factor on the learning rate from each block to the one below it; 1 is off. */
+  layerDecay: number;
+  /** Decay of the averaged weights that are scored; 0 scores the trained weights themselves. */
+  ema: number;
+  /** Weight of the loss that asks each token whether it was forged. */
+  maskLossWeight: number;
+  /** Part of the label's probability that is spread over both classes. */
+  labelSmoothing: number;
+  /** Sharpness-aware minimization. */
+  sam: boolean;
+  /** Radius of SAM's perturbation. */
+  rho: number;
+
+  /** Steps between validations; the last step always validates. */
+  evaluateEvery: number;
+  /** Steps between checkpoints; the last step always writes one. */
+  checkpointEvery: number;
+  /** Steps between measurements of the gradient signal-to-noise ratio; 0 is off. */
+  gsnrEvery: number;
+  /** Twin pairs that each such measurement uses. */
+  gsnrPairs: number;
+  /** Validations without a better AUC after which training stops; 0 is off. */
+  earlyStopping: number;
+  /** Seconds after which training stops as if the steps were done; 0 is off. */
+  maxSeconds: number;
+
+  /** The run's folder. */
+  out: string;
+  /** A run to continue; empty to begin a new one. */
+  resume: string;
+  /** Seed of the weights, the batches, augmentation and dropout. */
+  seed: number;
+  /** Where to compute. */
+  device: "auto" | "wasm" | "reference" | "webgpu";
+  /** Threads to compute with; 0 takes all. */
+  threads: number;
+}
+
+/**
+ * Reads a training configuration from a plain object; what is missing takes its default.
+ *
+ * @throws {ConfigError} on an unknown field, a value that is not allowed, or two that contradict
+ * each other; the message names the field, the value and what is allowed.
+ *
+ * @example
+ * ```ts
+ * import { parseTrainingConfig } from "@corit/corit/training";
+ * import { assertEquals, assertThrows } from "@std/assert";
+ *
+ * const config = parseTrainingConfig({ steps: 50, families: ["swap"] });
+ * assertEquals(config.learningRate, 1e-3);
+ * assertEquals(config.testFamilies, ["self-blend", "upsample", "spectral"]);
+ * assertThrows(() => parseTrainingConfig({ step: 50 }), Error, "did you mean steps?");
+ * ```
+ */
+export function parseTrainingConfig(object: Readonly<Record<string, unknown>>): TrainingConfig {
+  return readOptions(trainingOptions, object);
+}

@@ -1,0 +1,196 @@
+// The options of a training run, a row each: what is allowed, the default, one line of help. The
+// defaults are the recipe for the starter benchmark.
+
+import { z } from "zod";
+import { ConfigError } from "../errors.ts";
+import type { TrainingConfig } from "./config.ts";
+import { computed, defineOptions, group, hint, type OptionDefinition, row } from "./options.ts";
+
+/** The forgery families of the starter benchmark. */
+export const starterFamilies: readonly string[] = ["swap", "self-blend", "upsample", "spectral"];
+
+const probability = z.number().min(0).max(1);
+const fraction = z.number().min(0).lt(1);
+const count = z.int().min(1);
+const countOrOff = z.int().min(0);
+const seed = z.int().min(0).max(0xffff_ffff);
+const positive = z.number().positive();
+const amount = z.number().min(0);
+const text = z.string().min(1);
+
+/** The table behind `deno task train`: its flags, its configuration file, its help. */
+export const trainingOptions: OptionDefinition<TrainingConfig> = defineOptions<TrainingConfig>({
+  name: "train",
+  summary: [
+    "Trains a detector to tell real photographs from forged ones, and reports how well it does.",
+    "With sharpness-aware minimization (SAM), each step first climbs to the worst weights within a",
+    "radius rho and descends from there; past a critical radius the detector collapses to guessing.",
+    "A run is a folder: config.json, metrics.jsonl, checkpoints/, summary.json, report.html.",
+  ].join("\n"),
+  examples: [
+    {
+      command: "deno task train",
+      does: "CoRIT under SAM on the starter benchmark, in a few minutes",
+    },
+    {
+      command: "deno task train --families swap,upsample --test-families spectral --rho 0.02",
+      does: "two families trained on, one never seen, a wider radius",
+    },
+    {
+      command: "deno task train --resume runs/first",
+      does: "goes on where an interrupted run stopped",
+    },
+  ],
+  rows: {
+    ...group("Detector", {
+      detector: row(z.enum(["corit", "vit"]), "corit", "CoRIT, or the transformer alone"),
+      preset: row(
+        z.enum(["starter", "tiny", "small", "base", "large"]),
+        "starter",
+        "size of the vision transformer",
+      ),
+      imageSize: row(z.int().min(8), 64, "side of the input, in pixels"),
+      patchSize: row(count, 8, "side of a patch, in pixels"),
+      patchInputs: row(
+        z.array(z.enum(["log-dct", "residual"])),
+        ["log-dct"],
+        "fixed inputs of a patch beside its RGB values",
+      ),
+      pooling: row(z.enum(["mean", "class"]), "mean", "what the head reads of the tokens"),
+      dropout: row(fraction, 0, "drop rate inside the blocks"),
+      dropPath: row(fraction, 0, "drop rate of whole branches at the last block"),
+    }),
+    ...group("CoRIT", {
+      cgp: row(
+        z.enum(["attention", "prototype", "neighbour", "view", "text"]),
+        "attention",
+        "source of the contrastive gradient proxy",
+      ),
+      rrm: row(z.boolean(), true, "region refinement mask"),
+      rsi: row(z.boolean(), false, "regional signal injection"),
+      rsiAlpha: row(amount, 0.1, "norm of the injected signal relative to the token's"),
+      hri: row(z.boolean(), true, "hierarchical representation integration"),
+      taps: row(z.array(count), [], "blocks the hierarchy reads, from 1; empty: by preset"),
+    }),
+    ...group("Data", {
+      data: row(text, "starter", "starter, or a folder that holds a data set"),
+      families: row(
+        z.array(text).min(1),
+        ["swap", "self-blend", "upsample"],
+        `families trained on; of starter: ${starterFamilies.join(", ")}`,
+      ),
+      familyWeights: row(z.array(positive), [], "their relative frequencies; empty: the recipe's"),
+      testFamilies: row(
+        z.array(text),
+        computed("the rest", ({ data, families }) => {
+          if (data !== "starter") return [];
+          const trained = families as string[];
+          return starterFamilies.filter((family) => !trained.includes(family));
+        }),
+        "families never trained on, for the cross-domain scores",
+      ),
+      splitSeed: row(seed, 0, "seed of the split by photograph"),
+      trainCrops: row(count, 10_000, "crops cut from the training photographs"),
+      twins: row(z.boolean(), true, "real crops and their forged twins in one batch"),
+    }),
+    ...group("Augmentation", {
+      flip: row(probability, 0.5, "probability of a horizontal flip"),
+      crop: row(probability, 0, "probability of a random crop"),
+      colour: row(probability, 0, "probability of a change of colours"),
+      blur: row(probability, 0, "probability of a blur"),
+      jpeg: row(probability, 0, "probability of another JPEG compression"),
+      mixup: row(amount, 0, "MixUp's Beta parameter; 0: off"),
+      cutmix: row(amount, 0, "CutMix's Beta parameter; 0: off"),
+    }),
+    ...group("Optimization", {
+      steps: row(count, 700, "optimizer steps"),
+      batchPairs: row(count, 32, "real crops in a batch, with as many forged ones"),
+      accumulate: row(count, 1, "batches averaged into one step"),
+      optimizer: row(z.enum(["adamw", "sgd"]), "adamw", "the optimizer, or the one inside SAM"),
+      learningRate: row(positive, 1e-3, "peak learning rate"),
+      warmup: row(probability, 0.07, "fraction of the steps in which it climbs"),
+      finalLearningRate: row(probability, 0, "what the cosine ends at, as a fraction of the peak"),
+      weightDecay: row(amount, 0.05, "decoupled weight decay"),
+      betas: row(z.tuple([fraction, fraction]), [0.9, 0.98], "decay of AdamW's moments"),
+      momentum: row(fraction, 0.9, "momentum of SGD"),
+      clipNorm: row(amount, 1, "largest norm of the gradient; 0: off"),
+      layerDecay: row(positive.max(1), 1, "learning rate's factor from block to block; 1: off"),
+      ema: row(fraction, 0, "decay of the averaged weights that are scored; 0: off"),
+      maskLossWeight: row(amount, 1, "weight of the loss on the forged region"),
+      labelSmoothing: row(fraction, 0, "part of the label spread over both classes"),
+    }),
+    ...group("Sharpness-aware minimization", {
+      sam: row(z.boolean(), true, "climb to the worst nearby weights before each step"),
+      rho: row(amount, 0.01, "radius of the climb; the recipe collapses from about 0.05 on"),
+    }),
+    ...group("Along the way", {
+      evaluateEvery: row(count, 100, "steps between validations"),
+      checkpointEvery: row(count, 100, "steps between checkpoints"),
+      gsnrEvery: row(countOrOff, 100, "steps between gradient signal-to-noise ratios; 0: off"),
+      gsnrPairs: row(z.int().min(2), 200, "twin pairs that each of them uses"),
+      earlyStopping: row(countOrOff, 0, "validations without progress before stopping; 0: off"),
+      maxSeconds: row(amount, 0, "seconds after which training stops; 0: off"),
+    }),
+    ...group("Run", {
+      out: row(
+        text,
+        computed("runs/TIME-DETECTOR", ({ detector }) => `runs/${timestamp()}-${detector}`),
+        "the run's folder",
+      ),
+      resume: row(z.string(), "", "a run to go on with"),
+      seed: row(seed, 0, "seed of weights, batches, augmentation and dropout"),
+      device: row(
+        z.enum(["auto", "wasm", "reference", "webgpu"]),
+        "auto",
+        "where to compute",
+      ),
+      threads: row(countOrOff, 0, "threads to compute with; 0: all"),
+    }),
+  },
+  check: checkTogether,
+});
+
+/** What no field can tell alone: names that exist, sizes that divide, lists that do not overlap. */
+function checkTogether(config: TrainingConfig): void {
+  const { data, families, familyWeights, testFamilies, imageSize, patchSize } = config;
+  if (data === "starter") {
+    for (const family of [...families, ...testFamilies]) {
+      if (starterFamilies.includes(family)) continue;
+      throw new ConfigError(
+        `the starter benchmark has no family "${family}", only ${starterFamilies.join(", ")}` +
+          hint(family, starterFamilies),
+      );
+    }
+  }
+  for (const list of [families, testFamilies]) {
+    const repeated = list.find((family, index) => list.indexOf(family) < index);
+    if (repeated) throw new ConfigError(`family "${repeated}" is named twice`);
+  }
+  const shared = testFamilies.find((family) => families.includes(family));
+  if (shared) {
+    throw new ConfigError(
+      `family "${shared}" cannot be trained on and held back for the cross-domain test: ` +
+        `leave it out of families or of testFamilies`,
+    );
+  }
+  if (familyWeights.length > 0 && familyWeights.length !== families.length) {
+    throw new ConfigError(
+      `familyWeights has ${familyWeights.length} numbers for ${families.length} families ` +
+        `(${families.join(", ")}): give one each, or none`,
+    );
+  }
+  if (imageSize % patchSize !== 0) {
+    throw new ConfigError(
+      `imageSize ${imageSize} is not a multiple of patchSize ${patchSize}: ` +
+        `try ${Math.max(1, Math.round(imageSize / patchSize)) * patchSize}`,
+    );
+  }
+}
+
+/** The local date and time as a folder's name: `2026-11-24-171500`. */
+function timestamp(): string {
+  const now = new Date();
+  const digits = (value: number): string => String(value).padStart(2, "0");
+  const day = [now.getFullYear(), digits(now.getMonth() + 1), digits(now.getDate())].join("-");
+  return `${day}-${[now.getHours(), now.getMinutes(), now.getSeconds()].map(digits).join("")}`;
+}
