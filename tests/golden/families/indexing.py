@@ -11,7 +11,7 @@ family.add(
     "embedding", "embedding", {}, lambda d: [d.uniform(5, 3), d.integers(2, 4, below=5)],
     lambda w, i: F.embedding(i, w),
 )
-for axis, index in [(0, (4, 3)), (1, (2, 5)), (-1, (2, 2))]:
+for axis, index in [(0, (4, 3)), (1, (4, 5)), (-1, (4, 2))]:
     family.add(
         f"gather along {axis}", "gather", {"axis": axis},
         lambda d, i=index: [d.uniform(4, 3), d.integers(*i, below=3)],
@@ -41,7 +41,7 @@ family.add(
 for axis, largest in [(-1, True), (0, True), (1, False)]:
     family.add(
         f"topK {'largest' if largest else 'smallest'} along {axis}", "topK",
-        {"count": 2, "axis": axis, "largest": largest},
+        {"count": 2, "axis": axis, "smallest": not largest},
         lambda d: [d.uniform(3, 4, 5)], lambda x, a=axis, l=largest: torch.topk(x, 2, a, l),
     )
 for axis, descending in [(-1, False), (0, True), (1, False)]:
@@ -51,10 +51,10 @@ for axis, descending in [(-1, False), (0, True), (1, False)]:
         lambda x, a=axis, s=descending: torch.sort(x, dim=a, descending=s, stable=True),
     )
 family.add(
-    "sort of equal numbers", "argSort", {"axis": -1, "descending": False},
+    "sort of equal numbers", "argsort", {"axis": -1, "descending": False},
     lambda d: [d.integers(2, 12, below=3) / 2.0], lambda x: torch.sort(x, stable=True)[1],
 )
 family.add(
-    "sort down of equal numbers", "argSort", {"axis": -1, "descending": True},
+    "sort down of equal numbers", "argsort", {"axis": -1, "descending": True},
     lambda d: [d.integers(2, 12, below=3) / 2.0], lambda x: torch.sort(x, descending=True, stable=True)[1],
 )

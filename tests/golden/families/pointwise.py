@@ -48,20 +48,20 @@ family.add(
 )
 family.add("elu", "elu", {"alpha": 1.5}, lambda d: [d.uniform(3, 5)], lambda x: F.elu(x, 1.5))
 family.add(
-    "gelu exact", "gelu", {"approximation": "exact"}, lambda d: [d.uniform(3, 5, low=-5, high=5)], F.gelu
+    "gelu exact", "gelu", {"form": "exact"}, lambda d: [d.uniform(3, 5, low=-5, high=5)], F.gelu
 )
 family.add(
-    "gelu tanh", "gelu", {"approximation": "tanh"},
+    "gelu tanh", "gelu", {"form": "tanh"},
     lambda d: [d.uniform(3, 5, low=-5, high=5)], lambda x: F.gelu(x, approximate="tanh"),
 )
 family.add(
-    "gelu quick", "gelu", {"approximation": "quick"},
+    "gelu quick", "gelu", {"form": "quick"},
     lambda d: [d.uniform(3, 5, low=-5, high=5)], lambda x: x * torch.sigmoid(1.702 * x),
 )
-for options in ({"minimum": -0.5, "maximum": 1.0}, {"minimum": 0.25}, {"maximum": 0.25}):
+for options in ({"low": -0.5, "high": 1.0}, {"low": 0.25}, {"high": 0.25}):
     family.add(
         f"clamp {options}", "clamp", options, lambda d: [d.uniform(3, 5)],
-        lambda x, o=options: torch.clamp(x, o.get("minimum"), o.get("maximum")),
+        lambda x, o=options: torch.clamp(x, o.get("low"), o.get("high")),
     )
 
 binary = [

@@ -48,7 +48,7 @@ for axes in AXES:
             lambda x, a=axes, k=keep: torch.linalg.vector_norm(x, 1, a, keepdim=k),
         )
         family.add(
-            f"logSumExp {where}", "logSumExp", options, lambda d: [d.uniform(2, 3, 4, low=-9, high=9)],
+            f"logsumexp {where}", "logsumexp", options, lambda d: [d.uniform(2, 3, 4, low=-9, high=9)],
             lambda x, a=axes, k=keep: torch.logsumexp(x, a, keepdim=k),
         )
         if len(axes) == 1:
@@ -56,11 +56,6 @@ for axes in AXES:
                 f"prod {where}", "prod", options, draw,
                 lambda x, a=axes, k=keep: x.prod(a[0], keepdim=k),
             )
-            for name, function in (("argMax", torch.argmax), ("argMin", torch.argmin)):
-                family.add(
-                    f"{name} {where}", name, {"axis": axes[0], "keepAxis": keep},
-                    lambda d: [d.uniform(2, 3, 4)], lambda x, a=axes, k=keep, f=function: f(x, a[0], keepdim=k),
-                )
 
 
 def with_zeros(*positions):
@@ -82,11 +77,25 @@ family.add("prod of everything", "prod", {}, lambda d: [d.uniform(3, 4)], lambda
 family.add("prod of everything with a zero", "prod", {}, with_zeros((2, 1)), lambda x: x.prod())
 family.add("sum of everything", "sum", {}, lambda d: [d.uniform(2, 3, 4)], lambda x: x.sum())
 family.add("mean of everything", "mean", {}, lambda d: [d.uniform(2, 3, 4)], lambda x: x.mean())
-family.add("argMax of one row", "argMax", {"axis": 0}, lambda d: [d.uniform(9)], lambda x: x.argmax(0))
+family.add("argmax of one row", "argmax", {"axis": 0}, lambda d: [d.uniform(9)], lambda x: x.argmax(0))
+family.add(
+    "cumsum over two axes at once", "cumsum", {"axes": [1, 2]},
+    lambda d: [d.uniform(2, 3, 4)], lambda x: x.flatten(1).cumsum(1).reshape(2, 3, 4),
+)
+family.add(
+    "cumsum over two distant axes at once", "cumsum", {"axes": [0, 2]},
+    lambda d: [d.uniform(2, 3, 4)],
+    lambda x: x.permute(1, 0, 2).flatten(1).cumsum(1).reshape(3, 2, 4).permute(1, 0, 2),
+)
 
 for axis in (0, 1, -1):
+    for name, function in (("argmax", torch.argmax), ("argmin", torch.argmin)):
+        family.add(
+            f"{name} along {axis}", name, {"axis": axis}, lambda d: [d.uniform(2, 3, 4)],
+            lambda x, a=axis, f=function: f(x, a),
+        )
     family.add(
-        f"cumulativeSum along {axis}", "cumulativeSum", {"axis": axis},
+        f"cumsum along {axis}", "cumsum", {"axes": [axis]},
         lambda d: [d.uniform(2, 3, 4)], lambda x, a=axis: x.cumsum(a),
     )
     family.add(

@@ -52,20 +52,20 @@ for widths, mode, value in [
     ([[2, 1], [0, 3]], "constant", 1.5),
 ]:
     family.add(
-        f"pad {widths} with {value}", "pad", {"padding": widths, "mode": mode, "value": value},
+        f"pad {widths} with {value}", "pad", {"amounts": widths, "mode": mode, "value": value},
         lambda d: [d.uniform(3, 4)],
         lambda x, w=widths, v=value: F.pad(x, [*w[1], *w[0]], "constant", v),
     )
 for mode in ("reflect", "replicate"):
     for widths in ([[0, 0], [0, 0], [1, 2], [2, 1]], [[0, 0], [0, 0], [0, 1], [3, 0]]):
         family.add(
-            f"pad {widths} {mode}", "pad", {"padding": widths, "mode": mode},
+            f"pad {widths} {mode}", "pad", {"amounts": widths, "mode": mode},
             lambda d: [d.uniform(1, 2, 3, 4)],
             lambda x, w=widths, m=mode: F.pad(x, [*w[3], *w[2]], m),
         )
 for repeats in ([2, 3], [1, 2], [2, 1, 2]):
     family.add(
-        f"tile {repeats}", "tile", {"repeats": repeats}, lambda d: [d.uniform(2, 3)],
+        f"tile {repeats}", "tile", {"counts": repeats}, lambda d: [d.uniform(2, 3)],
         lambda x, r=repeats: torch.tile(x, r),
     )
 for x, shape in [((3, 1), [3, 4]), ((3, 1), [2, 3, 4]), ((1, 3, 1), [2, 3, 2])]:
@@ -75,10 +75,10 @@ for x, shape in [((3, 1), [3, 4]), ((3, 1), [2, 3, 4]), ((1, 3, 1), [2, 3, 2])]:
     )
 for axes in ([0], [1], [0, 2]):
     family.add(f"flip {axes}", "flip", {"axes": axes}, cube, lambda x, a=axes: x.flip(a))
-for shifts, axes in [([1], [0]), ([-1], [2]), ([2, 1], [1, 2]), ([7], [1])]:
+for shift, axis in [(1, 0), (-1, 2), (2, 1), (7, 1)]:
     family.add(
-        f"roll {shifts} along {axes}", "roll", {"shifts": shifts, "axes": axes}, cube,
-        lambda x, s=shifts, a=axes: torch.roll(x, s, a),
+        f"roll by {shift} along {axis}", "roll", {"shift": shift, "axis": axis}, cube,
+        lambda x, s=shift, a=axis: torch.roll(x, s, a),
     )
 for offset in (0, 1, -1):
     square = lambda d: [d.uniform(2, 3, 4)]
