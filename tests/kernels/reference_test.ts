@@ -1,46 +1,11 @@
-// The reference kernels against results worked out by hand or by another formula.
+// The reference kernels against results worked out by hand.
 
 import { assertAlmostEquals, assertEquals, assertThrows } from "@std/assert";
 import { DeviceError, ReleasedError } from "../../errors.ts";
-import { bytesPerElement } from "../../kernels/kernel.ts";
-import type { Binding, DType, KernelName, KernelParameters } from "../../kernels/kernel.ts";
+import { input, maximum } from "../../kernels/expression/mod.ts";
+import type { DType, KernelParameters } from "../../kernels/kernel.ts";
 import { ReferenceExecutor } from "../../kernels/reference/mod.ts";
-
-/** Numbers on an executor, with their type. */
-interface Values {
-  readonly data: readonly number[];
-  readonly dtype: DType;
-}
-
-const float64 = (...data: number[]): Values => ({ data, dtype: "float64" });
-const int32 = (...data: number[]): Values => ({ data, dtype: "int32" });
-
-/** Runs one kernel on fresh buffers and reads its outputs. */
-function run<Name extends KernelName>(
-  name: Name,
-  parameters: KernelParameters[Name],
-  inputs: readonly Values[],
-  outputs: readonly { count: number; dtype?: DType; initial?: readonly number[] }[],
-): number[][] {
-  const executor = new ReferenceExecutor();
-  const bind = (count: number, dtype: DType, data?: readonly number[]): Binding => {
-    const buffer = executor.allocate(count * bytesPerElement[dtype]);
-    const binding = { buffer, byteOffset: 0, dtype };
-    if (data) executor.write(binding, Float64Array.from(data));
-    return binding;
-  };
-  const sources = inputs.map(({ data, dtype }) => bind(data.length, dtype, data));
-  const results = outputs.map(({ count, dtype, initial }) =>
-    bind(count, dtype ?? "float64", initial)
-  );
-  executor.run(name, parameters, sources, results);
-  return results.map((result, i) => Array.from(executor.read(result, outputs[i].count)));
-}
-
-function assertClose(actual: readonly number[], expected: readonly number[]): void {
-  assertEquals(actual.length, expected.length);
-  actual.forEach((value, i) => assertAlmostEquals(value, expected[i], 1e-12));
-}
+import { float64, int32, run } from "./reference_harness.ts";
 
 Deno.test("a fresh buffer reads as NaN, or -1 as int32", () => {
   const executor = new ReferenceExecutor();
@@ -88,6 +53,38 @@ Deno.test("what is read is a copy", () => {
   const before = executor.read(binding, 1);
   executor.write(binding, Float64Array.of(2));
   assertEquals(before[0], 1);
+});
+
+Deno.test("pointwise evaluates every expression on broadcast inputs", () => {
+  const [x, y] = [input(0), input(1)];
+  const parameters = {
+    expressions: [x.add(y), x.mul(y)],
+    shape: [2, 3],
+    inputStrides: [[3, 1], [1, 0]],
+  };
+  assertEquals(
+    run("pointwise", parameters, [float64(1, 2, 3, 4, 5, 6), int32(10, 20)], [
+      { count: 6 },
+      { count: 6, dtype: "int32" },
+    ]),
+    [[11, 12, 13, 24, 25, 26], [10, 20, 30, 80, 100, 120]],
+  );
+});
+
+Deno.test("pointwise rounds toward zero into int32 and computes scalars", () => {
+  const scalar = { expressions: [input(0).div(2)], shape: [], inputStrides: [[]] };
+  assertEquals(run("pointwise", scalar, [float64(-3)], [{ count: 1, dtype: "int32" }]), [[-1]]);
+  const empty = { expressions: [input(0)], shape: [0, 2], inputStrides: [[2, 1]] };
+  assertEquals(run("pointwise", empty, [float64()], [{ count: 0 }]), [[]]);
+});
+
+Deno.test("pointwise may write over an input", () => {
+  const executor = new ReferenceExecutor();
+  const x = { buffer: executor.allocate(24), byteOffset: 0, dtype: "float64" } as const;
+  executor.write(x, Float64Array.of(1, 2, 3));
+  const square = { expressions: [input(0).mul(input(0))], shape: [3], inputStrides: [[1]] };
+  executor.run("pointwise", square, [x], [x]);
+  assertEquals(executor.read(x, 3), Float64Array.of(1, 4, 9));
 });
 
 Deno.test("copy transposes, reverses, repeats and leaves the rest alone", () => {
@@ -174,6 +171,18 @@ Deno.test("reduce sums, and finds extremes along the middle axis", () => {
   assertEquals(reduce("min"), [1, 2, -5, -6]);
 });
 
+Deno.test("reduce maps its inputs first", () => {
+  const product = {
+    outer: 1,
+    length: 3,
+    inner: 1,
+    kind: "sum",
+    map: input(0).mul(input(1)),
+  } as const;
+  const inputs = [float64(1, 2, 3), float64(4, 5, 6)];
+  assertEquals(run("reduce", product, inputs, [{ count: 1 }]), [[32]]);
+});
+
 Deno.test("reducing nothing gives 0 and the infinities; NaN wins an extreme", () => {
   const reduce = (kind: "sum" | "max" | "min", ...x: number[]) =>
     run("reduce", { outer: 1, length: x.length, inner: 1, kind }, [float64(...x)], [{
@@ -247,6 +256,13 @@ Deno.test("matmul multiplies batches, transposed operands, repeated operands and
     run("matmul", { ...product, bias: true }, [a, b, float64(100, -100)], [{ count: 4 }])[0],
     [158, -36, 239, 54],
   );
+  const activation = maximum(input(0), 60);
+  assertEquals(
+    run("matmul", { ...product, bias: true, activation }, [a, b, float64(1, -100)], [
+      { count: 4 },
+    ])[0],
+    [60, 60, 140, 60],
+  );
   const batched = { batch: [2, 2], batchStridesA: [1, 0], batchStridesB: [0, 1] };
   assertEquals(
     run(
@@ -276,117 +292,6 @@ Deno.test("a product over no depth is zero, plus the bias", () => {
     [3, 3],
   );
 });
-
-Deno.test("softmax is exp over its sum, also of large numbers", () => {
-  const row = { rows: 1, length: 2 };
-  const logarithm = true;
-  const [softmax] = run("softmax", { ...row, logarithm: false }, [
-    float64(1000, 1000 + Math.log(3)),
-  ], [
-    { count: 2 },
-  ]);
-  assertClose(softmax, [0.25, 0.75]);
-  assertClose(
-    run("softmax", { ...row, logarithm }, [float64(-1000, Math.log(3) - 1000)], [{ count: 2 }])[0],
-    [Math.log(0.25), Math.log(0.75)],
-  );
-});
-
-Deno.test("softmaxBackward multiplies by the Jacobian", () => {
-  // The Jacobian of softmax is diag(y) - y y^T; that of log-softmax is I - 1 y^T.
-  const y = [0.2, 0.3, 0.5];
-  const g = [1, -2, 3];
-  const jacobian = y.map((yi, i) => y.map((yj, j) => (i === j ? yi : 0) - yi * yj));
-  const expected = g.map((_, i) => g.reduce((sum, gj, j) => sum + jacobian[j][i] * gj, 0));
-  const row = { rows: 1, length: 3 };
-  assertClose(
-    run("softmaxBackward", { ...row, logarithm: false }, [float64(...y), float64(...g)], [{
-      count: 3,
-    }])[0],
-    expected,
-  );
-  assertClose(
-    run("softmaxBackward", { ...row, logarithm: true }, [
-      float64(...y.map(Math.log)),
-      float64(...g),
-    ], [{ count: 3 }])[0],
-    g.map((gi, i) => gi - y[i] * 2),
-  );
-});
-
-Deno.test("layerNorm makes mean 0 and variance 1, then scales and shifts", () => {
-  const [y] = run(
-    "layerNorm",
-    { rows: 2, length: 2, epsilon: 0 },
-    [float64(1, 3, 10, -10), float64(2, 3), float64(0.5, 0)],
-    [{ count: 4 }],
-  );
-  assertClose(y, [-1.5, 3, 2.5, -3]);
-});
-
-Deno.test("layerNormBackward is the slope of layerNorm", () => {
-  const parameters = { rows: 2, length: 3, epsilon: 0.01 };
-  const inputs = [[0.3, -1, 2, 1.5, 0.2, -0.4], [1.2, -0.7, 0.4], [0.1, 0.2, 0.3]];
-  const g = [0.5, -1, 0.25, 2, 0.75, -0.3];
-  const loss = (values: number[][]) =>
-    run("layerNorm", parameters, values.map((v) => float64(...v)), [{ count: 6 }])[0]
-      .reduce((sum, y, i) => sum + y * g[i], 0);
-  const [x, scale] = inputs;
-  const gradients = run("layerNormBackward", parameters, [
-    float64(...x),
-    float64(...scale),
-    float64(...g),
-  ], [{ count: 6 }, { count: 3 }, { count: 3 }]);
-  assertSlope(loss, inputs, gradients);
-});
-
-/** Compares gradients with central differences of a loss. */
-function assertSlope(
-  loss: (values: number[][]) => number,
-  inputs: number[][],
-  gradients: number[][],
-): void {
-  const step = 1e-5;
-  inputs.forEach((input, k) =>
-    input.forEach((value, i) => {
-      const at = (x: number) => loss(inputs.map((other, l) => l === k ? other.with(i, x) : other));
-      const slope = (at(value + step) - at(value - step)) / (2 * step);
-      assertAlmostEquals(gradients[k][i], slope, 1e-8);
-    })
-  );
-}
-
-Deno.test("attention averages values by softmax of the scores", () => {
-  // One head of width 1; token 0: q 1, k 0, v 10; token 1: q 2, k ln 3, v 20.
-  const packed = float64(1, 0, 10, 2, Math.log(3), 20);
-  const layout = { batch: 1, tokens: 2, heads: 1, headWidth: 1, scale: 1, causal: false };
-  const [y, logSumExp] = run("attention", layout, [packed], [{ count: 2 }, { count: 2 }]);
-  assertClose(y, [(10 + 3 * 20) / 4, (10 + 9 * 20) / 10]);
-  assertClose(logSumExp, [Math.log(4), Math.log(10)]);
-  const causal = { ...layout, causal: true };
-  assertClose(run("attention", causal, [packed], [{ count: 2 }, { count: 2 }])[0], [10, 19]);
-});
-
-for (const causal of [false, true]) {
-  Deno.test(`attentionBackward is the slope of attention${causal ? ", causal" : ""}`, () => {
-    const layout = { batch: 2, tokens: 3, heads: 2, headWidth: 2, scale: 0.7, causal };
-    const count = 2 * 3 * 2 * 2;
-    const x = Array.from({ length: 3 * count }, (_, i) => Math.sin(3 * i + 1));
-    const g = Array.from({ length: count }, (_, i) => Math.cos(2 * i));
-    const forward = (values: number[]) =>
-      run("attention", layout, [float64(...values)], [{ count }, { count: 12 }]);
-    const loss = ([values]: number[][]) =>
-      forward(values)[0].reduce((sum, y, i) => sum + y * g[i], 0);
-    const [y, logSumExp] = forward(x);
-    const gradients = run(
-      "attentionBackward",
-      layout,
-      [x, y, logSumExp, g].map((values) => float64(...values)),
-      [{ count: 3 * count }],
-    );
-    assertSlope(loss, [x], gradients);
-  });
-}
 
 Deno.test("gather reads at indices of its own or shared ones; scatterAdd adds them back", () => {
   const layout = { outer: 2, length: 2, inner: 2 };
@@ -424,9 +329,15 @@ Deno.test("unfold writes each window as a column, with `fill` in the padding", (
 });
 
 Deno.test("unfold dilates its kernel", () => {
-  const dilated = { ...windows, dilation: [1, 2], padding: [0, 0, 0, 0], outputWidth: 1, fill: 0 };
+  const dilated: KernelParameters["unfold"] = {
+    ...windows,
+    dilation: [1, 2],
+    padding: [0, 0, 0, 0],
+    outputWidth: 1,
+    fill: 0,
+  };
   assertEquals(
-    run("unfold", dilated as KernelParameters["unfold"], [float64(1, 2, 3, 4, 5, 6)], [{
+    run("unfold", dilated, [float64(1, 2, 3, 4, 5, 6)], [{
       count: 4,
     }])[0],
     [1, 3, 4, 6],

@@ -73,14 +73,10 @@ for name, x, kernel, stride, padding in [
         f"maxPool2d {name}", "maxPool2d", options, lambda d, x=x: [d.uniform(*x)],
         lambda x, k=kernel, s=stride, p=padding: F.max_pool2d(x, k, s, p),
     )
-    for counted in (True, False):
-        family.add(
-            f"avgPool2d {name}{'' if counted else ', padding not counted'}", "avgPool2d",
-            {**options, "countPadding": counted}, lambda d, x=x: [d.uniform(*x)],
-            lambda x, k=kernel, s=stride, p=padding, c=counted: F.avg_pool2d(
-                x, k, s, p, count_include_pad=c
-            ),
-        )
+    family.add(
+        f"avgPool2d {name}", "avgPool2d", options, lambda d, x=x: [d.uniform(*x)],
+        lambda x, k=kernel, s=stride, p=padding: F.avg_pool2d(x, k, s, p),
+    )
 for x, size in [((2, 2, 4, 6), (2, 3)), ((1, 2, 5, 7), (3, 3)), ((1, 2, 3, 5), (1, 1)), ((1, 1, 3, 2), (5, 4))]:
     family.add(
         f"adaptiveAvgPool2d {list(x)} to {list(size)}", "adaptiveAvgPool2d", {"size": list(size)},

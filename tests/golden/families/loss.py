@@ -47,26 +47,32 @@ for reduction in REDUCTIONS:
         lambda x, t, r=reduction: F.binary_cross_entropy_with_logits(x, t, reduction=r), frozen=(1,),
     )
     family.add(
-        f"meanSquaredError, {reduction}", "meanSquaredError", options,
+        f"mseLoss, {reduction}", "mseLoss", options,
         lambda d: [d.uniform(3, 4), d.uniform(3, 4)], lambda x, t, r=reduction: F.mse_loss(x, t, reduction=r),
     )
     for beta in (1.0, 0.5):
         family.add(
-            f"smoothL1 with beta {beta}, {reduction}", "smoothL1", {**options, "beta": beta},
+            f"smoothL1Loss with beta {beta}, {reduction}", "smoothL1Loss", {**options, "beta": beta},
             lambda d: [d.uniform(3, 4), d.uniform(3, 4)],
             lambda x, t, r=reduction, b=beta: F.smooth_l1_loss(x, t, reduction=r, beta=b),
         )
+
+
+def kl_options(reduction):
+    return {"batchMean": True} if reduction == "batchMean" else {"reduction": reduction}
+
+
 probabilities = lambda d: d.uniform(3, 4, low=0.05, high=1)
 for reduction in ("mean", "batchMean", "sum", "none"):
     # Four decimals of a log-probability need not sum to one; the divergence is defined all the same.
     family.add(
-        f"klDivergence, {reduction}", "klDivergence", {"reduction": reduction},
+        f"klDivergence, {reduction}", "klDivergence", kl_options(reduction),
         lambda d: [d.uniform(3, 4, low=-3, high=-0.1), probabilities(d)],
         lambda x, t, r=reduction: F.kl_div(x, t, reduction=r.lower()), frozen=(1,),
     )
     family.add(
         f"klDivergence of logarithms, {reduction}", "klDivergence",
-        {"reduction": reduction, "logarithmicTarget": True},
+        {**kl_options(reduction), "logTarget": True},
         lambda d: [d.uniform(3, 4, low=-3, high=-0.1), d.uniform(3, 4, low=-3, high=-0.1)],
         lambda x, t, r=reduction: F.kl_div(x, t, reduction=r.lower(), log_target=True), frozen=(1,),
     )

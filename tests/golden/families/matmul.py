@@ -31,6 +31,13 @@ family.add(
     "matmul with both transposed", "matmul", {"transposeA": True, "transposeB": True},
     lambda d: [d.uniform(4, 3), d.uniform(2, 5, 4)], lambda a, b: a.mT @ b.mT,
 )
+family.add("dot", "dot", {}, lambda d: [d.uniform(5), d.uniform(5)], torch.dot)
+family.add(
+    "matmul of a row", "matmul", {}, lambda d: [d.uniform(4), d.uniform(2, 4, 3)], torch.matmul
+)
+family.add(
+    "matmul with a column", "matmul", {}, lambda d: [d.uniform(2, 3, 4), d.uniform(4)], torch.matmul
+)
 family.add(
     "linear", "linear", {}, lambda d: [d.uniform(2, 3, 4), d.uniform(5, 4), d.uniform(5)], F.linear
 )
@@ -54,6 +61,9 @@ for equation, shapes in [
     ("i,i->", [(5,), (5,)]),
     ("ij,ij->i", [(3, 4), (3, 4)]),
     ("ij->ji", [(3, 4)]),
+    ("ii->i", [(3, 3)]),
+    ("bii->b", [(2, 3, 3)]),
+    ("ij,jk", [(2, 3), (3, 4)]),
     ("ijk->j", [(2, 3, 4)]),
     ("ij,jk->k", [(2, 3), (3, 4)]),
     ("bchw,oc->bohw", [(2, 3, 2, 2), (4, 3)]),

@@ -51,6 +51,10 @@ for axes in AXES:
             f"logsumexp {where}", "logsumexp", options, lambda d: [d.uniform(2, 3, 4, low=-9, high=9)],
             lambda x, a=axes, k=keep: torch.logsumexp(x, a, keepdim=k),
         )
+        family.add(
+            f"norm of order 3 {where}", "norm", {**options, "order": 3}, draw,
+            lambda x, a=axes, k=keep: torch.linalg.vector_norm(x, 3, a, keepdim=k),
+        )
         if len(axes) == 1:
             family.add(
                 f"prod {where}", "prod", options, draw,

@@ -28,6 +28,13 @@ family.add(
     "slice with steps of three", "slice", {"starts": [1, 2], "ends": [7, 9], "steps": [3, 3]},
     lambda d: [d.uniform(7, 9)], lambda x: x[1:7:3, 2:9:3],
 )
+family.add(
+    "slice backwards", "slice", {"starts": [1, 2, 3], "ends": [2, -9, -9], "steps": [1, -1, -2]},
+    cube, lambda x: x[1:2].flip((1, 2))[:, :, ::2],
+)
+family.add(
+    "transpose", "transpose", {"first": 0, "second": 2}, cube, lambda x: x.transpose(0, 2)
+)
 for axis in (0, 1, -1):
     sizes = {0: (1, 3, 2), 1: (2, 1, 2), -1: (2, 3, 4)}[axis]
     family.add(
