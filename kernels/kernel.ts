@@ -1,0 +1,219 @@
+// The contract between operations and executors: what a kernel is asked to do, as plain data.
+//
+// An operation lowers to kernel calls; an executor (`reference`, `wasm`, `webgpu`) carries them out. A
+// kernel's parameters hold shapes and options only, never data, so that a call can be recorded, cached by
+// key and replayed. Every tensor a kernel sees is contiguous in row-major order unless strides say otherwise.
+
+import type { Expression } from "./expression/expression.ts";
+
+/**
+ * The type of a tensor's elements.
+ *
+ * `float32` computes; `float64` exists on the reference executor only; `int32` holds indices; `bool` holds
+ * masks, stored as 0 or 1 in four bytes so that kernels read masks and numbers alike.
+ */
+export type DType = "float32" | "float64" | "int32" | "bool";
+
+/** Bytes that one element of each type occupies. */
+export const bytesPerElement: Readonly<Record<DType, number>> = {
+  float32: 4,
+  float64: 8,
+  int32: 4,
+  bool: 4,
+};
+
+/** The array type that holds elements of a tensor on the JavaScript side (`bool` reads as 0 and 1). */
+export type TypedArray = Float32Array | Float64Array | Int32Array;
+
+/** The names of the executors. */
+export type ExecutorName = "reference" | "wasm" | "webgpu";
+
+/** A block of memory owned by one executor. Its content is read and written through the executor only. */
+export interface DeviceBuffer {
+  /** Usable bytes, at least as many as were asked for. */
+  readonly byteLength: number;
+}
+
+/** One operand of a kernel: elements of one type from a byte offset in a buffer onwards. */
+export interface Binding {
+  readonly buffer: DeviceBuffer;
+  readonly byteOffset: number;
+  readonly dtype: DType;
+}
+
+/** A tensor seen as `[outer, length, inner]`, the kernel working along `length`. */
+export interface AxisLayout {
+  readonly outer: number;
+  readonly length: number;
+  readonly inner: number;
+}
+
+/** Rows of equal length: `[rows, length]`. */
+export interface RowLayout {
+  readonly rows: number;
+  readonly length: number;
+}
+
+/** The geometry of sliding windows over `[batch, channels, height, width]`. Pairs are [vertical, horizontal]. */
+export interface WindowLayout {
+  readonly batch: number;
+  readonly channels: number;
+  readonly height: number;
+  readonly width: number;
+  readonly kernel: readonly [number, number];
+  readonly stride: readonly [number, number];
+  readonly dilation: readonly [number, number];
+  /** Elements added on each side: [top, left, bottom, right]; they read as `fill` and are dropped by `fold`. */
+  readonly padding: readonly [number, number, number, number];
+  /** Windows along each axis. */
+  readonly outputHeight: number;
+  readonly outputWidth: number;
+}
+
+/** Packed attention: query, key and value side by side in one `[batch, tokens, 3, heads, headWidth]` tensor. */
+export interface AttentionLayout {
+  readonly batch: number;
+  readonly tokens: number;
+  readonly heads: number;
+  readonly headWidth: number;
+  /** Multiplies query . key before the softmax. */
+  readonly scale: number;
+  /** Token i attends to tokens 0..i only. */
+  readonly causal: boolean;
+}
+
+/** What each kernel is asked to do. The comment names its inputs -> outputs, in binding order. */
+export interface KernelParameters {
+  /**
+   * n inputs -> one output for each expression, all of shape `shape`. Expression input i is input i, read with
+   * element strides `inputStrides[i]` (0 repeats it along that axis). Inputs of any type are read as numbers;
+   * outputs are rounded toward zero for int32. An output may be the same memory as an input that has its shape.
+   */
+  readonly pointwise: {
+    readonly expressions: readonly Expression[];
+    readonly shape: readonly number[];
+    readonly inputStrides: readonly (readonly number[])[];
+  };
+  /**
+   * source -> destination (same type). Element (i, j, ...) of `shape` goes from sourceOffset + i * sourceStrides[0] + ...
+   * to destinationOffset + i * destinationStrides[0] + ...; other elements of the destination stay. Strides may be negative or 0.
+   */
+  readonly copy: {
+    readonly shape: readonly number[];
+    readonly sourceOffset: number;
+    readonly sourceStrides: readonly number[];
+    readonly destinationOffset: number;
+    readonly destinationStrides: readonly number[];
+  };
+  /** -> destination: `count` elements become `value`. */
+  readonly fill: { readonly count: number; readonly value: number };
+  /** source -> destination: converts `count` elements between types (toward zero into int32; nonzero, NaN included, is 1 as bool). */
+  readonly convert: { readonly count: number };
+  /**
+   * n inputs, all [outer, length, inner] -> [outer, inner]: sum, maximum or minimum along `length` of `map`
+   * applied to the inputs (of input 0 where there is no map). An empty sum is 0, an empty maximum -Infinity. NaN wins a maximum or minimum.
+   */
+  readonly reduce: AxisLayout & {
+    readonly kind: "sum" | "max" | "min";
+    readonly map?: Expression;
+  };
+  /** [outer, length, inner] -> int32 [outer, inner]: index of the first largest or smallest element along `length`. */
+  readonly argReduce: AxisLayout & { readonly kind: "max" | "min" };
+  /** [outer, length, inner] -> same shape: running sums along `length`, from the end where `reverse`. */
+  readonly cumulativeSum: AxisLayout & { readonly reverse: boolean };
+  /** [outer, length, inner] -> int32 of the same shape: the stable order of indices that sorts along `length`; NaN last. */
+  readonly sort: AxisLayout & { readonly descending: boolean };
+  /**
+   * a, b, then bias [columns] where `bias` -> [...batch, rows, columns]: activation(a b + bias).
+   * a is [rows, depth] ([depth, rows] where transposeA), b is [depth, columns] ([columns, depth] where transposeB);
+   * the matrices of a batch entry start at the batch strides (in elements, 0 repeats).
+   * The activation's expression has one input, the product with its bias.
+   */
+  readonly matmul: {
+    readonly batch: readonly number[];
+    readonly batchStridesA: readonly number[];
+    readonly batchStridesB: readonly number[];
+    readonly rows: number;
+    readonly columns: number;
+    readonly depth: number;
+    readonly transposeA: boolean;
+    readonly transposeB: boolean;
+    readonly bias: boolean;
+    readonly activation?: Expression;
+  };
+  /** x -> softmax along each row, or its logarithm. */
+  readonly softmax: RowLayout & { readonly logarithm: boolean };
+  /** y (what `softmax` made), gradient of y -> gradient of x. */
+  readonly softmaxBackward: RowLayout & { readonly logarithm: boolean };
+  /** x, scale [length], bias [length] -> y: each row to mean 0 and variance 1 (biased, plus epsilon), then scale and bias. */
+  readonly layerNorm: RowLayout & { readonly epsilon: number };
+  /** x, scale, gradient of y -> gradients of x [rows, length], scale [length], bias [length]. */
+  readonly layerNormBackward: RowLayout & { readonly epsilon: number };
+  /** queryKeyValue -> y [batch, tokens, heads, headWidth], float log-sum-exp of each score row [batch, heads, tokens]. */
+  readonly attention: AttentionLayout;
+  /** queryKeyValue, y, log-sum-exp, gradient of y -> gradient of queryKeyValue. */
+  readonly attentionBackward: AttentionLayout;
+  /**
+   * source [outer, length, inner], int32 index -> [outer, count, inner]. The index of output element (o, c, i) is read at
+   * o * indexStrides[0] + c * indexStrides[1] + i * indexStrides[2]. Indices lie in 0..length-1 (the caller has checked).
+   */
+  readonly gather: AxisLayout & {
+    readonly count: number;
+    readonly indexStrides: readonly [number, number, number];
+  };
+  /** values [outer, count, inner], int32 index (as in `gather`) -> [outer, length, inner]: zero, plus every value at its index, in order. */
+  readonly scatterAdd: AxisLayout & {
+    readonly count: number;
+    readonly indexStrides: readonly [number, number, number];
+  };
+  /** [batch, channels, height, width] -> [batch, channels * kernel area, windows]: every window as a column. */
+  readonly unfold: WindowLayout & { readonly fill: number };
+  /** [batch, channels * kernel area, windows] -> [batch, channels, height, width]: the adjoint of `unfold`; overlaps add. */
+  readonly fold: WindowLayout;
+  /** x of `count` elements -> int32 [1]: index of the first NaN or infinity, or -1. Tests bit patterns. */
+  readonly findNonFinite: { readonly count: number };
+}
+
+/** The names of the kernels. */
+export type KernelName = keyof KernelParameters;
+
+/** How an executor carries out one kernel. */
+export type KernelRunner<Name extends KernelName> = (
+  parameters: KernelParameters[Name],
+  inputs: readonly Binding[],
+  outputs: readonly Binding[],
+) => void;
+
+/** Memory that an executor holds now. */
+export interface MemoryLevel {
+  /** Buffers handed out and not released. */
+  readonly buffers: number;
+  /** Their bytes as asked for. */
+  readonly bytes: number;
+  /** Bytes taken from the system, free or not. */
+  readonly reserved: number;
+}
+
+/** A device that holds buffers and runs kernels. Calls take effect in order. */
+export interface Executor {
+  readonly name: ExecutorName;
+  /** The type in which it computes unless told otherwise. */
+  readonly defaultDType: "float32" | "float64";
+  /** Reserves `byteLength` bytes with undefined content. Throws DeviceError when memory is exhausted. */
+  allocate(byteLength: number): DeviceBuffer;
+  /** Gives a buffer back; its content must not be used again. */
+  release(buffer: DeviceBuffer): void;
+  /** Copies elements into a buffer. */
+  write(destination: Binding, data: TypedArray): void;
+  /** Copies `count` elements out of a buffer. */
+  read(source: Binding, count: number): TypedArray;
+  /** Runs one kernel. Throws UnsupportedError naming kernel and executor where it is missing. */
+  run<Name extends KernelName>(
+    name: Name,
+    parameters: KernelParameters[Name],
+    inputs: readonly Binding[],
+    outputs: readonly Binding[],
+  ): void;
+  /** Memory in use now. */
+  memory(): MemoryLevel;
+}

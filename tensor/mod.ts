@@ -1,0 +1,31 @@
+/**
+ * Tensors: what they are, how they are made, and every operation on them.
+ *
+ * @module
+ */
+
+import * as operations from "./operations/mod.ts";
+import { installOperations } from "./tensor.ts";
+
+installOperations(operations);
+
+export * from "./create.ts";
+export * from "./device.ts";
+export * from "./operations/mod.ts";
+export * from "./random.ts";
+export { isRecording, recordingOn, withoutRecording } from "./recording.ts";
+export { Scope } from "./scope.ts";
+export { scoped } from "./scoped.ts";
+export { type Shape, sizeOf } from "./shape.ts";
+export {
+  type CustomOrigin,
+  type CustomRule,
+  keep,
+  type NestedArray,
+  type Operable,
+  type Origin,
+  type PrimitiveOrigin,
+  Tensor,
+} from "./tensor.ts";
+export { copyInto, update } from "./update.ts";
+export type { DType, TypedArray } from "../kernels/kernel.ts";
