@@ -128,6 +128,7 @@ interface JsonSchema {
   enum?: readonly string[];
   items?: JsonSchema;
   prefixItems?: readonly JsonSchema[];
+  minItems?: number;
   minimum?: number;
   maximum?: number;
   exclusiveMinimum?: number;
@@ -150,7 +151,8 @@ function shapeOfJson(json: JsonSchema): ValueShape {
     }
     case "array": {
       const element = shapeOfJson(json.prefixItems?.[0] ?? json.items ?? {});
-      const count = json.prefixItems ? `${json.prefixItems.length} values` : "a list";
+      const least = json.minItems ? ` of at least ${json.minItems}` : "";
+      const count = json.prefixItems ? `${json.prefixItems.length} values` : `a list${least}`;
       const words = `${count}, each ${element.words}`;
       return { kind: "list", choices: element.choices, element, words };
     }
@@ -194,7 +196,8 @@ export function readOptions<Values>(
   const names = rows.map(([name]) => name);
   for (const name of Object.keys(given)) {
     if (names.includes(name)) continue;
-    throw new ConfigError(`unknown option ${nameOf(name)}${hint(name, names, "")}`);
+    const near = hint(name, names, "") || `: there are ${names.join(", ")}`;
+    throw new ConfigError(`unknown option ${nameOf(name)}${near}`);
   }
   const values: Record<string, unknown> = {};
   for (const [name, { schema, initial }] of rows) {
