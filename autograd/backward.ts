@@ -2,6 +2,7 @@
 
 import { GradientError } from "../errors.ts";
 import { add } from "../tensor/operations/pointwise.ts";
+import { showShape } from "../tensor/shape.ts";
 import type { OperationName } from "../tensor/operation.ts";
 import { Scope } from "../tensor/scope.ts";
 import type { Origin, PrimitiveOrigin, Tensor } from "../tensor/tensor.ts";
@@ -19,6 +20,12 @@ function pathTo(results: readonly Tensor[], targets: ReadonlySet<Tensor>): Tenso
     if (leads.has(tensor)) {
       stack.pop();
       continue;
+    }
+    if (tensor.released && !targets.has(tensor)) {
+      throw new GradientError(
+        `gradients: a tensor of shape ${showShape(tensor.shape)} on the way was released, and ` +
+          "with it the memory of what it came from; differentiate inside the scope that made it",
+      );
     }
     const inputs = tensor.origin?.inputs ?? [];
     const open = inputs.filter((input) => !leads.has(input));
@@ -134,17 +141,19 @@ export function backward(
     if (!needs.includes(true)) continue;
     // A rule's temporaries go back to the pool at once, unless they will be differentiated.
     const scope = differentiable ? undefined : new Scope();
-    const survivors = new Set<Tensor>();
+    let made: readonly (Tensor | undefined)[] = [];
+    const own = new Set<Tensor>();
     try {
-      const made = inputGradients(origin, gradient, { needs, differentiable });
+      made = inputGradients(origin, gradient, { needs, differentiable });
       made.forEach((each, index) => {
-        if (!each || !needs[index]) return;
-        survivors.add(each);
-        ledger.add(origin.inputs[index], each, scope?.owns(each) ?? false);
+        if (each && needs[index] && scope?.owns(each)) own.add(each);
       });
     } finally {
-      scope?.close(survivors);
+      scope?.close(own);
     }
+    made.forEach((each, index) => {
+      if (each && needs[index]) ledger.add(origin.inputs[index], each, own.has(each));
+    });
     if (!wanted.has(tensor)) ledger.drop(tensor);
   }
   return targets.map((target) => ledger.get(target));

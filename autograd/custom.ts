@@ -50,10 +50,13 @@ export function checkpoint(
   return customGradient(
     all,
     () => scoped(() => compute(...inputs)),
-    (outputGradient) =>
-      scoped(() => {
+    (outputGradient) => {
+      const differentiable = isRecording();
+      const walk = () => {
         const again = recordingOn(() => compute(...inputs));
-        return gradients(again, all, { outputGradient, differentiable: isRecording() });
-      }),
+        return gradients(again, all, { outputGradient, differentiable });
+      };
+      return differentiable ? walk() : scoped(walk);
+    },
   );
 }

@@ -1,6 +1,6 @@
 // Making tensors from numbers.
 
-import { DTypeError, ShapeError, ValueError } from "../errors.ts";
+import { ShapeError, ValueError } from "../errors.ts";
 import type { DType, TypedArray } from "../kernels/kernel.ts";
 import { defaultDevice, type Device, executorOf } from "./device.ts";
 import { RandomStream } from "./random.ts";

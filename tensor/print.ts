@@ -6,7 +6,7 @@ import { type Shape, showShape } from "./shape.ts";
 const EDGE = 3; // elements shown at either end of a long axis
 const LONG = 2 * EDGE + 1;
 
-function formatter(data: TypedArray, dtype: DType): (value: number) => string {
+function formatter(data: readonly number[], dtype: DType): (value: number) => string {
   if (dtype === "bool") return (value) => value === 0 ? "false" : "true";
   if (dtype === "int32" || data.every(Number.isInteger)) return String;
   const largest = data.reduce((most, value) => Math.max(most, Math.abs(value) || 0), 0);
@@ -21,7 +21,7 @@ export function printTensor(
   device: ExecutorName,
   data: TypedArray,
 ): string {
-  const format = formatter(data.slice(0, 4096), dtype);
+  const format = formatter([...data.subarray(0, 4096)], dtype);
   const print = (axis: number, offset: number, indent: string): string => {
     if (axis === shape.length) return format(data[offset]);
     const stride = shape.slice(axis + 1).reduce((product, length) => product * length, 1);
