@@ -222,6 +222,6 @@ function readValue(schema: z.ZodType, value: unknown, name: string): unknown {
   const { path } = result.error.issues[0];
   const culprit = path.length && Array.isArray(value) ? value[Number(path[0])] : value;
   const near = typeof culprit === "string" ? hint(culprit, choices) : "";
-  const got = JSON.stringify(culprit) ?? String(culprit);
+  const got = typeof culprit === "number" ? String(culprit) : JSON.stringify(culprit);
   throw new ConfigError(`${name}: got ${got}, expected ${words}${near}`);
 }
