@@ -23,7 +23,10 @@ export interface WasmKernel {
   build(module: ModuleBuilder): void;
 }
 
-/** One operand of a kernel: the byte address of its first element, and their type. */
+/**
+ * One operand of a kernel: the byte address of its first element, and their type. Elements are four bytes;
+ * bool is stored as float32 0 or 1, so that kernels read masks and numbers alike.
+ */
 export interface WasmBinding {
   readonly address: number;
   readonly dtype: DType;

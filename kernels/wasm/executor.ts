@@ -1,0 +1,268 @@
+// The WebAssembly executor: it owns the memory, the threads and the compiled kernels.
+
+import { ConfigError, DeviceError, DTypeError, ReleasedError, ValueError } from "../../errors.ts";
+import type {
+  Binding,
+  DeviceBuffer,
+  Executor,
+  KernelName,
+  KernelParameters,
+  MemoryLevel,
+  TypedArray,
+} from "../kernel.ts";
+import { ModuleBuilder } from "./assembler.ts";
+import {
+  type LaunchOptions,
+  SCRATCH_BYTES,
+  type WasmBinding,
+  type WasmKernel,
+  type WasmLauncher,
+} from "./kernel.ts";
+import { type MemoryBlock, WasmBuffer, WasmMemory } from "./memory.ts";
+import { wasmRunners } from "./runners.ts";
+import { saturated } from "./stored_word.ts";
+import { canWait, type CompiledKernel, trapped, WorkerPool } from "./workers.ts";
+
+/** Argument words that fit where they usually go; more take a temporary block. */
+const ARGUMENT_WORDS = 4096;
+
+/** A launch that stays on the calling thread still goes in this many calls: V8 replaces slow code between calls only. */
+const CALLS = 16;
+
+/** How a {@linkcode WasmExecutor} is made. */
+export interface WasmExecutorOptions {
+  /** Threads that work, the calling one among them; as many as the machine has logical cores unless told otherwise. */
+  readonly threads?: number;
+  /** Bytes that its memory may grow to; at most (and unless told otherwise) 4 GiB less 64 KiB. */
+  readonly maximumBytes?: number;
+}
+
+/**
+ * Computes in float32 with 128-bit SIMD WebAssembly on several threads.
+ *
+ * It can be used as soon as it is made: worker threads start by themselves and help when they run, about 0.1
+ * seconds later. They do not keep the process alive. Where shared memory is missing, or the calling thread may
+ * not wait (the main thread of a page), it computes on the calling thread alone, and `threads` says 1.
+ *
+ * Its types are float32, int32 and bool (stored as float32 0 or 1); float64 throws DTypeError. The same call
+ * gives the same bits whatever the number of threads.
+ *
+ * @example
+ * ```ts
+ * import { WasmExecutor } from "@corit/corit/kernels";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const executor = new WasmExecutor({ threads: 2 });
+ * const x = { buffer: executor.allocate(16), byteOffset: 0, dtype: "float32" } as const;
+ * const sums = { buffer: executor.allocate(16), byteOffset: 0, dtype: "float32" } as const;
+ * executor.write(x, Float32Array.of(1, 2, 3, 4));
+ * executor.run("cumulativeSum", { outer: 1, length: 4, inner: 1, reverse: false }, [x], [sums]);
+ * assertEquals(executor.read(sums, 4), Float32Array.of(1, 3, 6, 10));
+ * executor.close();
+ * ```
+ */
+export class WasmExecutor implements Executor, WasmLauncher {
+  /** The name under which devices know it. */
+  readonly name = "wasm";
+  /** Tensors are float32 unless told otherwise. */
+  readonly defaultDType = "float32";
+  readonly #memory: WasmMemory;
+  /** Missing where there is only the calling thread. */
+  readonly #pool: WorkerPool | null;
+  readonly #kernels = new Map<string, CompiledKernel>();
+  readonly #arguments: MemoryBlock;
+  readonly #scratch: MemoryBlock;
+  readonly #temporaries: MemoryBlock[] = [];
+  #buffers = 0;
+  #bytes = 0;
+
+  /** Makes an executor. Throws DeviceError where there is no address range for its memory, ConfigError for a bad thread count. */
+  constructor(options: WasmExecutorOptions = {}) {
+    const shared = canWait();
+    this.#memory = new WasmMemory({ shared, maximumBytes: options.maximumBytes });
+    this.#pool = shared ? new WorkerPool(this.#memory) : null;
+    this.#arguments = this.#memory.take(4 * ARGUMENT_WORDS);
+    this.#scratch = this.#memory.take(SCRATCH_BYTES);
+    this.setThreads(options.threads ?? globalThis.navigator?.hardwareConcurrency ?? 1);
+  }
+
+  /** Threads that may work on one launch, the calling one among them. */
+  get threads(): number {
+    return this.#pool?.threads ?? 1;
+  }
+
+  /** Sets how many threads work, the calling one among them. Throws ConfigError unless it is a whole number from 1. */
+  setThreads(threads: number): void {
+    if (!(Number.isInteger(threads) && threads >= 1)) {
+      throw new ConfigError(`wasm: threads is ${threads}; give a whole number, 1 or more`);
+    }
+    this.#pool?.setThreads(threads);
+  }
+
+  /** Resolves when all threads run, for those who measure. Throws DeviceError where one could not be started. */
+  async ready(): Promise<void> {
+    await this.#pool?.ready();
+  }
+
+  /** Ends the worker threads. The executor still computes, on the calling thread. */
+  close(): void {
+    this.#pool?.close();
+  }
+
+  /** Reserves `byteLength` bytes with undefined content. Throws DeviceError when memory is exhausted. */
+  allocate(byteLength: number): DeviceBuffer {
+    const buffer = new WasmBuffer(this.#memory, this.#memory.take(byteLength), byteLength);
+    this.#buffers++;
+    this.#bytes += byteLength;
+    return buffer;
+  }
+
+  /** Gives a buffer back. Throws ReleasedError on the second time. */
+  release(buffer: DeviceBuffer): void {
+    const { block } = this.#own(buffer);
+    this.#memory.give(block);
+    (buffer as WasmBuffer).block = null;
+    this.#buffers--;
+    this.#bytes -= buffer.byteLength;
+  }
+
+  /**
+   * Copies elements into a buffer: toward zero into int32, 1 for what is not 0 into bool.
+   * Throws ValueError where they do not fit.
+   */
+  write(destination: Binding, data: TypedArray): void {
+    const view = this.#view(destination, data.length);
+    if (destination.dtype === "bool") {
+      for (let i = 0; i < data.length; i++) view[i] = data[i] === 0 ? 0 : 1;
+    } else if (destination.dtype === "int32" && !(data instanceof Int32Array)) {
+      for (let i = 0; i < data.length; i++) view[i] = saturated(data[i]);
+    } else view.set(data);
+  }
+
+  /** Copies `count` elements out of a buffer: int32 as Int32Array, float32 and bool as Float32Array. */
+  read(source: Binding, count: number): TypedArray {
+    const view = this.#view(source, count);
+    // Shared memory is not handed out: the copy is in memory of its own.
+    return source.dtype === "int32" ? new Int32Array(view) : new Float32Array(view);
+  }
+
+  /** Runs one kernel and returns when it is done. Throws DTypeError for float64. */
+  run<Name extends KernelName>(
+    name: Name,
+    parameters: KernelParameters[Name],
+    inputs: readonly Binding[],
+    outputs: readonly Binding[],
+  ): void {
+    const from = inputs.map((binding) => this.#bind(binding, name));
+    const to = outputs.map((binding) => this.#bind(binding, name));
+    try {
+      wasmRunners[name](this, parameters, from, to);
+    } finally {
+      for (const block of this.#temporaries) this.#memory.give(block);
+      this.#temporaries.length = 0;
+    }
+  }
+
+  /** Buffers in use, their bytes, and the bytes of the whole memory. */
+  memory(): MemoryLevel {
+    return { buffers: this.#buffers, bytes: this.#bytes, reserved: this.#memory.reserved };
+  }
+
+  /** Runs all items of a kernel, compiling it the first time. See {@linkcode WasmLauncher}. */
+  launch(
+    kernel: WasmKernel,
+    words: readonly number[],
+    items: number,
+    options: LaunchOptions = {},
+  ): void {
+    if (items === 0) return;
+    const compiled = this.#kernels.get(kernel.key) ?? this.#compile(kernel);
+    const address = words.length <= ARGUMENT_WORDS
+      ? this.#arguments.address
+      : this.temporary(4 * words.length);
+    const view = this.#memory.words;
+    const first = address / 4;
+    for (let i = 0; i < words.length; i++) view[first + i] = words[i];
+    const grain = Math.min(options.grain ?? 1, items);
+    const scratch = this.#scratch.address;
+    const pool = this.#pool;
+    if (pool && (options.parallel ?? items > grain) && pool.threads > 1) {
+      return pool.launch(compiled, address, items, grain, scratch);
+    }
+    const step = Math.max(grain, Math.ceil(items / CALLS));
+    try {
+      for (let begin = 0; begin < items; begin += step) {
+        compiled.run(address, begin, Math.min(begin + step, items), scratch);
+      }
+    } catch (error) {
+      throw trapped(kernel.key, error);
+    }
+  }
+
+  /** The address of `byteLength` bytes with undefined content, given back when the current {@linkcode run} ends. */
+  temporary(byteLength: number): number {
+    const block = this.#memory.take(byteLength);
+    this.#temporaries.push(block);
+    return block.address;
+  }
+
+  #compile(kernel: WasmKernel): CompiledKernel {
+    const builder = new ModuleBuilder({ shared: this.#memory.shared });
+    kernel.build(builder);
+    const bytes = builder.bytes();
+    const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), {
+      env: { memory: this.#memory.memory },
+    });
+    // Kept for the workers, which may start later.
+    const block = this.#memory.take(bytes.length);
+    new Uint8Array(this.#memory.memory.buffer).set(bytes, block.address);
+    const compiled: CompiledKernel = {
+      key: kernel.key,
+      slot: this.#kernels.size,
+      run: instance.exports.run as CompiledKernel["run"],
+      module: block.address,
+      moduleBytes: bytes.length,
+    };
+    this.#kernels.set(kernel.key, compiled);
+    return compiled;
+  }
+
+  /** A buffer of this executor and its block. */
+  #own(buffer: DeviceBuffer): { address: number; block: MemoryBlock } {
+    if (!(buffer instanceof WasmBuffer) || buffer.memory !== this.#memory) {
+      throw new DeviceError("wasm: a buffer of another executor was passed");
+    }
+    const { address, block } = buffer;
+    if (block === null) {
+      throw new ReleasedError(
+        `wasm: a buffer of ${buffer.byteLength} bytes was used after its release`,
+      );
+    }
+    return { address, block };
+  }
+
+  #bind(binding: Binding, what: string): WasmBinding {
+    if (binding.dtype === "float64") {
+      throw new DTypeError(
+        `wasm: ${what} got float64, which computes on the reference executor only; convert to float32`,
+      );
+    }
+    return {
+      address: this.#own(binding.buffer).address + binding.byteOffset,
+      dtype: binding.dtype,
+    };
+  }
+
+  /** `count` elements in the memory as it is now. */
+  #view(binding: Binding, count: number): TypedArray {
+    const { address, dtype } = this.#bind(binding, "a copy to or from it");
+    const { byteOffset, buffer } = binding;
+    if (!(byteOffset >= 0 && byteOffset % 4 === 0 && byteOffset + 4 * count <= buffer.byteLength)) {
+      throw new ValueError(
+        `wasm: ${count} elements from byte ${byteOffset} do not lie in a buffer of ${buffer.byteLength} bytes`,
+      );
+    }
+    const all = dtype === "int32" ? this.#memory.words : this.#memory.floats;
+    return all.subarray(address / 4, address / 4 + count);
+  }
+}

@@ -1,0 +1,286 @@
+// The threads of the WebAssembly executor: starting them, and fork and join over shared memory.
+//
+// After a worker has started, no message is passed: a launch is described in the control block, and each worker
+// has a mailbox word there (worker_loop.ts). The caller posts, works itself, takes back what no worker has
+// begun, and waits for the rest. So a launch never waits for a thread that the system is slow to wake.
+
+import { DeviceError } from "../../errors.ts";
+import { SCRATCH_BYTES } from "./kernel.ts";
+import type { MemoryBlock, WasmMemory } from "./memory.ts";
+import { control, mailbox, type RunFunction, workerLoop, type WorkerStart } from "./worker_loop.ts";
+
+/** Threads that a pool may have. */
+const MAXIMUM_THREADS = 256;
+
+/**
+ * How often a thread looks before it sleeps. A look takes about 40 nanoseconds where the engine has Atomics.pause,
+ * else 8. So a worker looks for 20 microseconds after a launch, about as long as the longest that stays on the
+ * calling thread: then steps of many launches find it awake, where waking it costs the caller 3 to 18
+ * (measured). The caller looks for less: longer, on busy cores, it takes the time that the worker needs.
+ */
+const looksFactor = typeof Atomics.pause === "function" ? 1 : 5;
+const WORKER_LOOKS = 500 * looksFactor;
+const CALLER_LOOKS = 200 * looksFactor;
+
+/** A kernel ready to run on any thread. */
+export interface CompiledKernel {
+  /** The kernel's key, for messages. */
+  readonly key: string;
+  /** Its number in this executor. */
+  readonly slot: number;
+  /** Its function in the calling thread's instance. */
+  readonly run: RunFunction;
+  /** Address and length of the module in shared memory; the workers compile from there. */
+  readonly module: number;
+  readonly moduleBytes: number;
+}
+
+/** The part of node:worker_threads that is used. */
+interface WorkerThreads {
+  readonly Worker: new (
+    code: string,
+    options: { readonly eval: true; readonly workerData: unknown },
+  ) => {
+    unref(): void;
+    on(event: "error", listener: (error: unknown) => void): void;
+  };
+}
+
+/**
+ * The text of a worker of node:worker_threads. Making one occupies its maker for 30 to 50 milliseconds in Deno, so
+ * the caller makes one and each makes two more, as in a binary heap.
+ */
+const nodeWorker = `
+const threads = process.getBuiltinModule("node:worker_threads");
+const { code, starts, position } = threads.workerData;
+for (const next of [2 * position + 1, 2 * position + 2]) {
+  if (next < starts.length) {
+    new threads.Worker(code, { eval: true, workerData: { code, starts, position: next } }).unref();
+  }
+}
+(${workerLoop})(starts[position]);`;
+
+/** The text of a web worker. */
+const webWorker = `
+self.onmessage = (event) => {
+  (${workerLoop})(event.data);
+  self.close();
+};`;
+
+/** \`node:worker_threads\`, where the runtime has it (Deno, Node, Bun). */
+function workerThreads(): WorkerThreads | undefined {
+  const { process } = globalThis as {
+    process?: { getBuiltinModule?: (name: string) => WorkerThreads | undefined };
+  };
+  return process?.getBuiltinModule?.("node:worker_threads");
+}
+
+/**
+ * Starts workers that do not keep the process alive. A web worker blocked in Atomics.wait keeps Deno alive for
+ * ever, a worker of node:worker_threads does not; so that is used where it exists, else a blob: URL.
+ */
+function startWorkers(starts: readonly WorkerStart[], onError: (error: unknown) => void): void {
+  const threads = workerThreads();
+  if (threads) {
+    const workerData = { code: nodeWorker, starts, position: 0 };
+    const worker = new threads.Worker(nodeWorker, { eval: true, workerData });
+    worker.on("error", onError);
+    worker.unref();
+    return;
+  }
+  const url = URL.createObjectURL(new Blob([webWorker], { type: "text/javascript" }));
+  for (const start of starts) {
+    const worker = new Worker(url);
+    worker.onerror = (event) => onError(event.message);
+    worker.postMessage(start);
+  }
+}
+
+/** Whether this thread may sleep on shared memory: a page's main thread may not. */
+export function canWait(): boolean {
+  if (typeof SharedArrayBuffer === "undefined") return false;
+  try {
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 1, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Worker threads over one shared memory, with the calling thread as one of them. */
+export class WorkerPool {
+  readonly #memory: WasmMemory;
+  readonly #control: MemoryBlock;
+  /** Views that stay valid for the control block when the memory grows. */
+  readonly #words: Int32Array<ArrayBufferLike>;
+  readonly #counter: Uint32Array<ArrayBufferLike>;
+  /** The control block's first word. */
+  readonly #base: number;
+  /** Workers told to start, whether or not they run yet. */
+  #started = 0;
+  /** Workers seen running, always the first ones. */
+  #running = 0;
+  #threads = 1;
+  #closed = false;
+  #failure: unknown;
+
+  /** Makes a pool over shared memory, of the calling thread alone; {@linkcode setThreads} starts others. */
+  constructor(memory: WasmMemory) {
+    this.#memory = memory;
+    this.#control = memory.take(
+      4 * (control.mailboxes + MAXIMUM_THREADS * control.mailboxStride),
+    );
+    this.#words = memory.words;
+    this.#base = this.#control.address / 4;
+    this.#counter = new Uint32Array(
+      memory.memory.buffer,
+      this.#control.address + 4 * control.next,
+      1,
+    );
+  }
+
+  /** Threads that work on a launch once all have started, the calling one among them. */
+  get threads(): number {
+    return this.#threads;
+  }
+
+  /** Threads that would work on a launch now, the calling one among them. */
+  get running(): number {
+    while (
+      this.#running < this.#started &&
+      Atomics.load(this.#words, this.#mailbox(this.#running)) !== mailbox.starting
+    ) this.#running++;
+    return Math.min(this.#running + 1, this.#threads);
+  }
+
+  /** Sets the number of threads; surplus workers sleep. Throws DeviceError after \`close\`. */
+  setThreads(threads: number): void {
+    if (this.#closed) throw new DeviceError("wasm: the executor was closed; make another");
+    this.#threads = Math.min(threads, MAXIMUM_THREADS);
+  }
+
+  /**
+   * Starts the workers that are missing. A worker takes part in launches once it runs; the first does when this
+   * returns under Deno, where making it takes about 50 milliseconds, which is why idle programs do without.
+   */
+  start(): void {
+    const starts: WorkerStart[] = [];
+    for (; this.#started < this.#threads - 1; this.#started++) {
+      const mailboxIndex = this.#mailbox(this.#started);
+      Atomics.store(this.#words, mailboxIndex, mailbox.starting);
+      starts.push({
+        memory: this.#memory.memory,
+        address: this.#control.address,
+        mailboxIndex,
+        scratch: this.#memory.take(SCRATCH_BYTES).address,
+        looks: WORKER_LOOKS,
+        control,
+        mailbox,
+      });
+    }
+    if (starts.length > 0) startWorkers(starts, (error) => this.#failure ??= error);
+  }
+
+  /** Resolves when all threads run. Throws DeviceError where one could not be started. */
+  async ready(): Promise<void> {
+    this.start();
+    while (this.running < this.#threads) {
+      if (this.#failure !== undefined) {
+        throw new DeviceError(
+          `wasm: a worker thread could not be started (${this.#failure}); use fewer threads`,
+          { cause: this.#failure },
+        );
+      }
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+  }
+
+  /** Runs all items of a kernel and returns when they are done. Throws DeviceError naming the kernel where it traps. */
+  launch(
+    kernel: CompiledKernel,
+    words: number,
+    items: number,
+    grain: number,
+    scratch: number,
+  ): void {
+    if (this.#started < this.#threads - 1) this.start();
+    const view = this.#words, base = this.#base;
+    view[base + control.slot] = kernel.slot;
+    view[base + control.module] = kernel.module;
+    view[base + control.moduleBytes] = kernel.moduleBytes;
+    view[base + control.words] = words;
+    view[base + control.items] = items;
+    view[base + control.grain] = grain;
+    view[base + control.failure] = 0;
+    Atomics.store(this.#counter, 0, 0);
+    const helpers = Math.min(this.running, Math.ceil(items / grain)) - 1;
+    for (let helper = 0; helper < helpers; helper++) {
+      const index = this.#mailbox(helper);
+      if (Atomics.exchange(view, index, mailbox.posted) === mailbox.asleep) {
+        Atomics.notify(view, index, 1);
+      }
+    }
+    let failure: unknown;
+    try {
+      for (;;) {
+        const begin = Atomics.add(this.#counter, 0, grain);
+        if (begin >= items) break;
+        kernel.run(words, begin, Math.min(begin + grain, items), scratch);
+      }
+    } catch (error) {
+      failure = error;
+      Atomics.store(this.#counter, 0, items);
+    }
+    for (let helper = 0; helper < helpers; helper++) this.#join(this.#mailbox(helper));
+    failure ??= this.#workerFailure();
+    if (failure !== undefined) throw trapped(kernel.key, failure);
+  }
+
+  /** Ends the workers, which end by themselves; the calling thread can go on alone. */
+  close(): void {
+    for (let worker = 0; worker < this.#started; worker++) {
+      const index = this.#mailbox(worker);
+      Atomics.store(this.#words, index, mailbox.stopped);
+      Atomics.notify(this.#words, index);
+    }
+    // Their scratch memory is not given back: a thread may end later than this call does.
+    this.#threads = 1;
+    this.#running = 0;
+    this.#started = 0;
+    this.#closed = true;
+  }
+
+  #mailbox(worker: number): number {
+    return this.#base + control.mailboxes + worker * control.mailboxStride;
+  }
+
+  /** Takes back what a worker has not begun, or waits until it is done. */
+  #join(index: number): void {
+    const view = this.#words;
+    let state: number = Atomics.compareExchange(view, index, mailbox.posted, mailbox.idle);
+    for (let looked = 0; state === mailbox.taken || state === mailbox.awaited; looked++) {
+      if (looked < CALLER_LOOKS) Atomics.pause?.();
+      else {
+        Atomics.compareExchange(view, index, mailbox.taken, mailbox.awaited);
+        Atomics.wait(view, index, mailbox.awaited);
+      }
+      state = Atomics.load(view, index);
+    }
+  }
+
+  /** What the first worker that trapped said. */
+  #workerFailure(): string | undefined {
+    const length = Atomics.load(this.#words, this.#base + control.failure) - 1;
+    if (length < 0) return undefined;
+    const address = 4 * (this.#base + control.message);
+    return new TextDecoder().decode(new Uint8Array(this.#words.buffer, address, length).slice());
+  }
+}
+
+/** The error for a kernel that trapped, on whichever thread. */
+export function trapped(key: string, cause: unknown): DeviceError {
+  return new DeviceError(
+    `wasm: kernel ${key} trapped: ${cause instanceof Error ? cause.message : cause}`,
+    { cause },
+  );
+}
