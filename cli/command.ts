@@ -28,6 +28,12 @@ export interface CommandSettings {
 const interrupts = { SIGINT: 130, SIGTERM: 143 } as const;
 
 /**
+ * Milliseconds in which a second signal is taken for the first one once more: npx and `deno task`
+ * pass on what the terminal has already sent to every process.
+ */
+const echo = 1000;
+
+/**
  * Runs a command and ends the process: code 0 on success, 1 on an error, 130 after Ctrl-C.
  *
  * A CoritError is a line on the standard error output; its origin is shown with `--debug` or where
@@ -46,14 +52,17 @@ export async function runCommand<Values>(
   const debug = options.includes("--debug") || Boolean(process.env.CORIT_DEBUG);
   const controller = new AbortController();
   let interruptedWith = 0;
+  let interruptedAt = 0;
   for (const [name, code] of Object.entries(interrupts) as [Deno.Signal, number][]) {
     if (Deno.build.os === "windows" && name !== "SIGINT") continue;
     Deno.addSignalListener(name, () => {
-      if (!graceful || controller.signal.aborted) {
+      if (interruptedWith && performance.now() - interruptedAt < echo) return;
+      if (!graceful || interruptedWith) {
         stopAllProgress();
         Deno.exit(code);
       }
       interruptedWith = code;
+      interruptedAt = performance.now();
       controller.abort(new InterruptedError(`${definition.name} was interrupted`));
     });
   }

@@ -173,7 +173,7 @@ Deno.test({
       interrupt: async (child) => {
         let ended = false;
         const end = child.status.then(() => ended = true);
-        // Signals of one kind that are still pending merge, so one is sent until one more counts.
+        // Signals of one kind merge, or count as one for a while: send until one counts again.
         while (!ended) {
           child.kill("SIGINT");
           await Promise.race([end, new Promise((done) => setTimeout(done, 100))]);
