@@ -1,0 +1,25 @@
+// A worker that makes pairs of the starter benchmark into shared memory.
+
+import { type PairJob, runPairJob } from "./starter_job.ts";
+
+/** What a worker tells the thread that started it. */
+export type WorkerAnswer =
+  | { readonly kind: "recipes"; readonly pair: number; readonly lines: readonly [string, string] }
+  | { readonly kind: "finished" }
+  | { readonly kind: "failed"; readonly error: unknown };
+
+/** The part of a worker's global scope that is used here. */
+interface WorkerScope {
+  onmessage: ((event: MessageEvent<PairJob>) => void) | null;
+  postMessage(answer: WorkerAnswer): void;
+}
+
+const scope = globalThis as unknown as WorkerScope;
+scope.onmessage = async ({ data: job }) => {
+  try {
+    await runPairJob(job, (pair, lines) => scope.postMessage({ kind: "recipes", pair, lines }));
+    scope.postMessage({ kind: "finished" });
+  } catch (error) {
+    scope.postMessage({ kind: "failed", error });
+  }
+};
