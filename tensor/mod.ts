@@ -16,7 +16,7 @@ export * from "./random.ts";
 export { isRecording, recordingOn, withoutRecording } from "./recording.ts";
 export { Scope } from "./scope.ts";
 export { scoped } from "./scoped.ts";
-export { type Shape, sizeOf } from "./shape.ts";
+export { type Shape, showShape, sizeOf } from "./shape.ts";
 export {
   type CustomOrigin,
   type CustomRule,
