@@ -1,7 +1,6 @@
 // Progress of a long work: one bar that renews itself on a terminal, a plain line every few seconds
 // where the output goes to a file or a pipe.
 
-// @ts-types="@types/cli-progress"
 import cliProgress from "cli-progress";
 import process from "node:process";
 import type { Writable } from "node:stream";
@@ -98,9 +97,19 @@ interface Surface {
   stop(): void;
 }
 
+/** The part of cli-progress used here; the package brings no types of its own. */
+interface MultiBar {
+  create(total: number, start: number, payload: { text: string }): {
+    update(step: number, payload: { text: string }): void;
+  };
+  log(text: string): void;
+  update(): void;
+  stop(): void;
+}
+
 /** A bar that renews itself. */
 function showBar(total: number, start: number, stream: Writable): Surface {
-  const bars = new cliProgress.MultiBar({
+  const bars: MultiBar = new cliProgress.MultiBar({
     stream,
     format: "[{bar}] {text}",
     barsize: 20,
