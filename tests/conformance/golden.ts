@@ -20,6 +20,19 @@ export interface GoldenCase {
   readonly inputGradients: readonly (GoldenTensor | null)[];
 }
 
+/** The files whose cases are calls of one operation. */
+export const families: readonly string[] = [
+  "pointwise",
+  "reduce",
+  "matmul",
+  "convolution",
+  "normalize",
+  "attention",
+  "indexing",
+  "shape",
+  "loss",
+];
+
 /** The cases of one file. */
 export function readGolden(family: string): GoldenCase[] {
   const url = new URL(`../golden/${family}.json`, import.meta.url);

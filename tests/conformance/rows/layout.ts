@@ -58,6 +58,38 @@ export const layoutRows: readonly Row[] = [
       };
     },
   }),
+  row<object>({
+    name: "flatten",
+    call: ([x]) => operations.flatten(x),
+    draw: (pick) => ({ inputs: [floats(pick.shape(0, 4))], options: {} }),
+  }),
+  row<{ axis?: number }>({
+    name: "squeeze",
+    call: ([x], { axis }) => operations.squeeze(x, axis),
+    draw: (pick) => {
+      const shape = [1, ...pick.shape(0, 3)];
+      return { inputs: [floats(shape)], options: { axis: pick.oneOf(undefined, 0) } };
+    },
+  }),
+  row<{ axis: number }>({
+    name: "unsqueeze",
+    call: ([x], { axis }) => operations.unsqueeze(x, axis),
+    draw: (pick) => {
+      const shape = pick.shape(0, 3);
+      return { inputs: [floats(shape)], options: { axis: pick.axis([...shape, 1]) } };
+    },
+  }),
+  row<{ axis: number; start: number; size: number }>({
+    name: "narrow",
+    call: ([x], { axis, start, size }) => operations.narrow(x, axis, start, size),
+    draw: (pick) => {
+      const shape = pick.shape(1, 3);
+      const axis = pick.axis(shape);
+      const start = pick.between(0, shape.at(axis)!);
+      const size = pick.between(0, shape.at(axis)! - start);
+      return { inputs: [floats(shape)], options: { axis, start, size } };
+    },
+  }),
   row<Ranges>({
     name: "slice",
     call: ([x], { starts, ends, steps }) =>

@@ -16,6 +16,20 @@ for shape in ([6, 4], [2, 12], [24], [1, 4, 1, 6], [-1, 3]):
     family.add(f"reshape to {shape}", "reshape", {"shape": shape}, cube, lambda x, s=shape: x.reshape(s))
 for axes in ([1, 0, 2], [2, 1, 0], [0, 2, 1], [1, 2, 0]):
     family.add(f"permute {axes}", "permute", {"axes": axes}, cube, lambda x, a=axes: x.permute(a))
+family.add("flatten", "flatten", {}, cube, torch.flatten)
+family.add("squeeze", "squeeze", {}, lambda d: [d.uniform(1, 3, 1)], torch.squeeze)
+for axis in (0, -1):
+    family.add(
+        f"squeeze axis {axis}", "squeeze", {"axis": axis}, lambda d: [d.uniform(1, 3, 1)],
+        lambda x, a=axis: x.squeeze(a),
+    )
+for axis in (0, 1, -1):
+    family.add(
+        f"unsqueeze at {axis}", "unsqueeze", {"axis": axis}, cube, lambda x, a=axis: x.unsqueeze(a)
+    )
+family.add(
+    "narrow", "narrow", {"axis": 2, "start": 1, "size": 2}, cube, lambda x: x.narrow(2, 1, 2)
+)
 family.add(
     "slice with a step", "slice", {"starts": [0, 1, 0], "ends": [2, 3, 4], "steps": [1, 1, 2]},
     cube, lambda x: x[:, 1:3, ::2],
