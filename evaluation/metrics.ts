@@ -170,8 +170,8 @@ export function accuracy(
  * @example
  * ```ts
  * import { balancedAccuracy } from "@corit/corit/evaluation";
- * import { assertEquals } from "@std/assert";
- * assertEquals(balancedAccuracy([0.1, 0.4, 0.6, 0.8], [0, 0, 0, 1], 0.5), (2 / 3 + 1) / 2);
+ * import { assertAlmostEquals } from "@std/assert";
+ * assertAlmostEquals(balancedAccuracy([0.1, 0.4, 0.6, 0.8], [0, 0, 0, 1], 0.5), (2 / 3 + 1) / 2);
  * ```
  */
 export function balancedAccuracy(

@@ -101,6 +101,10 @@ export interface Evaluation {
   readonly families: Readonly<Record<string, FamilyScores>>;
   /** The decision threshold, chosen on validation. */
   readonly threshold: number;
+  /** Samples evaluated, each counted once. */
+  readonly sampleCount: number;
+  /** Source photographs evaluated. */
+  readonly sourceCount: number;
 }
 
 /**
@@ -174,6 +178,8 @@ export function evaluateScores(options: EvaluationOptions): Evaluation {
       : pooled(normalisedWeights(crossDomain, undefined), "cross-domain"),
     families,
     threshold: options.threshold,
+    sampleCount: options.scores.length,
+    sourceCount: new Set(options.sources).size,
   };
 }
 
