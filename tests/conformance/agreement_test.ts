@@ -11,6 +11,7 @@ import {
   withoutRecording,
 } from "../../tensor/mod.ts";
 import { assertClose, isFloat, listOf, magnitudeOf, pullBack } from "./compare.ts";
+import { comparedDevices } from "./devices.ts";
 import { rows } from "./operations.ts";
 import { Picker } from "./picker.ts";
 import type { Example, Row } from "./row.ts";
@@ -90,5 +91,4 @@ function testAgreement(device: Device): void {
   }
 }
 
-const devices: readonly Device[] = ["wasm"];
-devices.forEach(testAgreement);
+comparedDevices.forEach(testAgreement);

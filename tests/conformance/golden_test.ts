@@ -4,6 +4,7 @@ import { assertEquals } from "@std/assert";
 import { type Device, scoped, type Tensor } from "../../tensor/mod.ts";
 import { assertClose, type Closeness, listOf, magnitudeOf, pullBack } from "./compare.ts";
 import { families, type GoldenCase, type GoldenTensor, placeGolden, readGolden } from "./golden.ts";
+import { allDevices } from "./devices.ts";
 import { rowOf } from "./operations.ts";
 import { type Row, row } from "./row.ts";
 import { transformerBlock, type TransformerOptions, visionTransformer } from "./transformer.ts";
@@ -66,8 +67,7 @@ function testFamily(cases: readonly GoldenCase[], find: (name: string) => Row, d
   }
 }
 
-const devices: readonly Device[] = ["reference", "wasm"];
-for (const device of devices) {
+for (const device of allDevices) {
   for (const family of families) testFamily(readGolden(family), rowOf, device);
   testFamily(
     readGolden("vision_transformer"),
