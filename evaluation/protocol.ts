@@ -119,14 +119,14 @@ export interface Evaluation {
  * of f) summed over the families it stands in, where w are the family weights, renormalised to 1. `auc` is the weighted
  * AUC of this pool. `familyMeanAuc` is the weighted mean of the families' own AUC; the two are equal when all real crops
  * are shared, and differ as far as real crops of one family outrank forged ones of another. Cross-domain families weigh
- * the same each.
+ * the same each. A trained family without test samples is left out; the result's `weights` name those that are in.
  *
  * Intervals redraw source photographs (2,000 times by default) and weigh anew in every redraw.
  *
  * @throws {ShapeError} when the arrays differ in length.
  * @throws {ValueError} when a score is not finite, a label not 0 or 1, the threshold NaN.
  * @throws {ConfigError} when weights miss a trained family, or one is not positive.
- * @throws {DataError} when no sample is of a trained family, a family lacks a class, or has fewer than 2 sources.
+ * @throws {DataError} when no forged sample is of a trained family, a family lacks a class or has fewer than 2 sources.
  *
  * @example
  * ```ts
@@ -330,12 +330,21 @@ function samplesOf(samples: ScoredSamples, names: { has(name: string): boolean }
   return chosen;
 }
 
-/** The families of the forged samples, in order of appearance. */
+/** The families of the forged samples, in order of appearance; throws where a real sample would be left out. */
 function forgedFamilies(samples: ScoredSamples): string[] {
   const names = new Set(samples.families.filter((_, i) => samples.labels[i] === 1));
   if (names.has(SHARED_REAL)) {
     throw new DataError(
       `evaluateScores: a forged sample's family is "${SHARED_REAL}", the name kept for shared real samples`,
+    );
+  }
+  const stray = samples.families.find((name) => name !== SHARED_REAL && !names.has(name));
+  if (stray !== undefined) {
+    throw new DataError(
+      `evaluateScores: real samples of family "${stray}" have no forged sample to stand against ` +
+        `(forged: ${
+          [...names].join(", ")
+        }; name real samples that stand against all "${SHARED_REAL}")`,
     );
   }
   return [...names];

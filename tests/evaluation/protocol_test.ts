@@ -186,6 +186,12 @@ Deno.test("what cannot be evaluated is refused with a typed error", () => {
     DataError,
     "swap",
   );
+  const stray = samples.families.map((name, i) => i === 0 ? "splice" : name);
+  assertThrows(
+    () => evaluateScores({ ...samples, ...common, families: stray }),
+    DataError,
+    'family "splice"',
+  );
   assertThrows(
     () => evaluateScores({ ...samples, ...common, families: samples.families.map(() => "real") }),
     DataError,
