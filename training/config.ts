@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { ProxySource } from "../corit/gradient_proxy.ts";
 import { trainingOptions } from "./config_table.ts";
 import { readOptions } from "./options.ts";
 
@@ -27,7 +28,7 @@ export interface TrainingConfig {
   dropPath: number;
 
   /** Source of the contrastive gradient proxy. */
-  cgp: "attention" | "prototype" | "neighbour" | "view" | "text";
+  cgp: ProxySource;
   /** Region refinement mask: pool over the tokens where the proxy is strong and steady. */
   rrm: boolean;
   /** Regional signal injection: add the region's signal to its tokens. */
@@ -43,14 +44,16 @@ export interface TrainingConfig {
   data: string;
   /** Forgery families trained on. */
   families: string[];
-  /** Relative frequencies of `families`, in their order; empty for the recipe's. */
-  familyWeights: number[];
   /** Families never trained on, for the cross-domain scores. */
   testFamilies: string[];
   /** Seed of the split into training, validation and test photographs. */
   splitSeed: number;
-  /** Crops cut from the training photographs. */
-  trainCrops: number;
+  /** Real crops to train on, each with a forged twin. */
+  trainPairs: number;
+  /** Pairs that validation chooses the best checkpoint by. */
+  validationPairs: number;
+  /** Pairs for the final scores, shared equally by all families. */
+  testPairs: number;
   /** Whether a real crop and its forged twin stand in one batch. */
   twins: boolean;
 

@@ -2,12 +2,20 @@
 // defaults are the recipe for the starter benchmark.
 
 import { z } from "zod";
+import type { ProxySource } from "../corit/gradient_proxy.ts";
 import { ConfigError } from "../errors.ts";
+import { forgeryFamilyNames } from "../forgeries/families.ts";
 import type { TrainingConfig } from "./config.ts";
 import { computed, defineOptions, group, hint, type OptionDefinition, row } from "./options.ts";
 
-/** The forgery families of the starter benchmark. */
-export const starterFamilies: readonly string[] = ["swap", "self-blend", "upsample", "spectral"];
+/** The proxy's sources by name, so that the compiler misses none and the engine is not loaded. */
+const proxySources = {
+  attention: "attention",
+  prototype: "prototype",
+  neighbour: "neighbour",
+  view: "view",
+  text: "text",
+} as const satisfies { [Source in ProxySource]: Source };
 
 const probability = z.number().min(0).max(1);
 const fraction = z.number().min(0).lt(1);
@@ -62,7 +70,7 @@ export const trainingOptions: OptionDefinition<TrainingConfig> = defineOptions<T
     }),
     ...group("CoRIT", {
       cgp: row(
-        z.enum(["attention", "prototype", "neighbour", "view", "text"]),
+        z.enum(proxySources),
         "attention",
         "source of the contrastive gradient proxy",
       ),
@@ -77,20 +85,21 @@ export const trainingOptions: OptionDefinition<TrainingConfig> = defineOptions<T
       families: row(
         z.array(text).min(1),
         ["swap", "self-blend", "upsample"],
-        `families trained on; of starter: ${starterFamilies.join(", ")}`,
+        `families trained on; of starter: ${forgeryFamilyNames.join(", ")}`,
       ),
-      familyWeights: row(z.array(positive), [], "their relative frequencies; empty: the recipe's"),
       testFamilies: row(
         z.array(text),
         computed("the rest", ({ data, families }) => {
           if (data !== "starter") return [];
           const trained = families as string[];
-          return starterFamilies.filter((family) => !trained.includes(family));
+          return forgeryFamilyNames.filter((family) => !trained.includes(family));
         }),
         "families never trained on, for the cross-domain scores",
       ),
       splitSeed: row(seed, 0, "seed of the split by photograph"),
-      trainCrops: row(count, 10_000, "crops cut from the training photographs"),
+      trainPairs: row(count, 10_000, "real crops to train on, each with a forged twin"),
+      validationPairs: row(count, 600, "pairs to choose the best checkpoint by"),
+      testPairs: row(count, 1600, "pairs for the final scores, shared by all families"),
       twins: row(z.boolean(), true, "real crops and their forged twins in one batch"),
     }),
     ...group("Augmentation", {
@@ -152,13 +161,14 @@ export const trainingOptions: OptionDefinition<TrainingConfig> = defineOptions<T
 
 /** What no field can tell alone: names that exist, sizes that divide, lists that do not overlap. */
 function checkTogether(config: TrainingConfig): void {
-  const { data, families, familyWeights, testFamilies, imageSize, patchSize } = config;
+  const { data, families, testFamilies, imageSize, patchSize } = config;
+  const known: readonly string[] = forgeryFamilyNames;
   if (data === "starter") {
     for (const family of [...families, ...testFamilies]) {
-      if (starterFamilies.includes(family)) continue;
+      if (known.includes(family)) continue;
       throw new ConfigError(
-        `the starter benchmark has no family "${family}", only ${starterFamilies.join(", ")}` +
-          hint(family, starterFamilies),
+        `the starter benchmark has no family "${family}", only ${known.join(", ")}` +
+          hint(family, known),
       );
     }
   }
@@ -171,12 +181,6 @@ function checkTogether(config: TrainingConfig): void {
     throw new ConfigError(
       `family "${shared}" cannot be trained on and held back for the cross-domain test: ` +
         `leave it out of families or of testFamilies`,
-    );
-  }
-  if (familyWeights.length > 0 && familyWeights.length !== families.length) {
-    throw new ConfigError(
-      `familyWeights has ${familyWeights.length} numbers for ${families.length} families ` +
-        `(${families.join(", ")}): give one each, or none`,
     );
   }
   if (imageSize % patchSize !== 0) {
