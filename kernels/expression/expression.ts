@@ -9,7 +9,7 @@
  */
 
 import { ValueError } from "../../errors.ts";
-import { evaluateOperation, type OperationName } from "./operations.ts";
+import { evaluateOperation, isCondition, type OperationName } from "./operations.ts";
 
 /** What an expression can be built from: another expression, or a number. */
 export type Operand = Expression | number;
@@ -200,6 +200,9 @@ function simplified(
     case "where":
       if (b === c) return b;
       return a.operation === "constant" ? (a.value !== 0 ? b : c) : undefined;
+    case "logicalAnd":
+    case "logicalOr":
+      return simplifiedLogic(operation, a, b) ?? simplifiedLogic(operation, b, a);
     case "notEqual": // a GPU's compiler may take x == x for granted; the bits tell
       return a === b ? apply("isNaN", a) : undefined;
     case "equal":
@@ -207,6 +210,20 @@ function simplified(
     default:
       return undefined;
   }
+}
+
+/** `a and true`, `a or false` are a; `a and false`, `a or true` are constants. Only for an `a` that is 0 or 1. */
+function simplifiedLogic(
+  operation: "logicalAnd" | "logicalOr",
+  a: Expression,
+  b: Expression,
+): Expression | undefined {
+  if (b.operation !== "constant" || a.operation === "input" || a.operation === "constant") {
+    return undefined;
+  }
+  const isNeutral = (b.value !== 0) === (operation === "logicalAnd");
+  if (!isNeutral) return constant(operation === "logicalAnd" ? 0 : 1);
+  return isCondition(a.operation) ? a : undefined;
 }
 
 /** Whether the operands of a commutative operation should change places: constants last, else by key. */

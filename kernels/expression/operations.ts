@@ -72,7 +72,7 @@ export const evaluators = {
   normalCdf: (a: number): number => normalDistribution(a),
   gaussian: (a: number): number => Math.exp(-0.5 * a * a),
 
-  powerOfTwo: (a: number): number => 2 ** a,
+  powerOfTwo: (a: number): number => (a <= -127 ? 0 : 2 ** a),
   exponentOf: (a: number): number => exponentOf(a),
   significandOf: (a: number): number => a / 2 ** exponentOf(a),
   highBits: (a: number): number => highBits(a),

@@ -65,14 +65,13 @@ export function logisticSlope(x: number): number {
   return exponential / (1 + exponential) ** 2;
 }
 
-const doubleView = new Float64Array(1);
-const doubleWords = new Uint32Array(doubleView.buffer);
-
-/** The power of two e with 2^e <= |x| < 2^(e+1), for a finite x that is not zero. */
+/** The n for which x * 2^-n lies from sqrt(1/2) up to sqrt(2), for a finite x above 0. */
 export function exponentOf(x: number): number {
-  doubleView[0] = x;
-  const biased = (doubleWords[1] >>> 20) & 0x7ff;
-  return biased === 0 ? exponentOf(x * 2 ** 54) - 54 : biased - 1023;
+  let exponent = Math.round(Math.log2(x));
+  // The logarithm is rounded: next to a border the quotient decides.
+  while (x / 2 ** exponent >= Math.SQRT2) exponent++;
+  while (x / 2 ** exponent < Math.SQRT1_2) exponent--;
+  return exponent;
 }
 
 const singleView = new Float32Array(1);
