@@ -14,6 +14,7 @@ import {
   toI32,
   type Value,
 } from "./assembler.ts";
+import type { NumberKind } from "./elements.ts";
 import type { WasmKernel } from "./kernel.ts";
 
 /** An i32 expression, or a constant. */
@@ -83,23 +84,41 @@ export class KernelBody {
     one: () => void,
     steps: readonly Integer[] = pointers.map(() => 4),
   ): void {
-    const { code } = this;
     const left = this.variable(count);
     const wide = steps.map((step) =>
       typeof step === "number" ? 4 * step : this.variable(multiply(step, 4))
     );
-    const loop = (words: number, body: () => void, distances: readonly Integer[]): void => {
-      const more = () => instruction("i32.ge_u", left, constantI32(words));
-      code.if(more(), () => {
-        code.doWhile(() => {
-          body();
-          pointers.forEach((pointer, index) => code.increment(pointer, distances[index]));
-          code.increment(left, -words);
-        }, more);
-      });
-    };
-    loop(4, four, wide);
-    loop(1, one, steps);
+    this.#countDown(left, 4, pointers, wide, four);
+    this.#countDown(left, 1, pointers, steps, one);
+  }
+
+  /** Goes through `count` words one by one; `steps` gives the pointers' distances in bytes. */
+  forEachWord(
+    count: Integer,
+    pointers: readonly Local<"i32">[],
+    steps: readonly Integer[],
+    one: () => void,
+  ): void {
+    this.#countDown(this.variable(count), 1, pointers, steps, one);
+  }
+
+  /** Runs `body` while `words` words are left. */
+  #countDown(
+    left: Local<"i32">,
+    words: number,
+    pointers: readonly Local<"i32">[],
+    steps: readonly Integer[],
+    body: () => void,
+  ): void {
+    const { code } = this;
+    const more = () => instruction("i32.ge_u", left, constantI32(words));
+    code.if(more(), () => {
+      code.doWhile(() => {
+        body();
+        pointers.forEach((pointer, index) => code.increment(pointer, steps[index]));
+        code.increment(left, -words);
+      }, more);
+    });
   }
 
   /** Copies a row of `count` words; the ranges must not overlap. Both pointers advance where the row is short. */
@@ -129,7 +148,7 @@ export class KernelBody {
   }
 
   /** Adds a row of `count` numbers to another. Both pointers advance. */
-  addRow(to: Local<"i32">, from: Local<"i32">, count: Integer, kind: "f32" | "i32"): void {
+  addRow(to: Local<"i32">, from: Local<"i32">, count: Integer, kind: NumberKind): void {
     const { code } = this;
     this.forWords(
       count,
@@ -143,7 +162,7 @@ export class KernelBody {
   }
 
   /** Adds one number in memory to another. */
-  addNumber(to: Value<"i32">, from: Value<"i32">, kind: "f32" | "i32"): void {
+  addNumber(to: Value<"i32">, from: Value<"i32">, kind: NumberKind): void {
     if (kind === "f32") {
       const sum = instruction("f32.add", load("f32.load", to), load("f32.load", from));
       this.code.store("f32.store", to, 0, sum);

@@ -20,7 +20,7 @@ import {
 } from "./kernel.ts";
 import { type MemoryBlock, WasmBuffer, WasmMemory } from "./memory.ts";
 import { wasmRunners } from "./runners.ts";
-import { saturated } from "./stored_word.ts";
+import { saturated } from "./elements.ts";
 import { canWait, type CompiledKernel, trapped, WorkerPool } from "./workers.ts";
 
 /** Argument words that fit where they usually go; more take a temporary block. */
@@ -40,9 +40,10 @@ export interface WasmExecutorOptions {
 /**
  * Computes in float32 with 128-bit SIMD WebAssembly on several threads.
  *
- * It can be used as soon as it is made: worker threads start by themselves and help when they run, about 0.1
- * seconds later. They do not keep the process alive. Where shared memory is missing, or the calling thread may
- * not wait (the main thread of a page), it computes on the calling thread alone, and `threads` says 1.
+ * It can be used as soon as it is made. Worker threads are started one by one while there is work for them
+ * ({@linkcode ready} starts them all), and they do not keep the process alive. Where shared memory is missing, or
+ * the calling thread may not wait (the main thread of a page), it computes on the calling thread alone, and
+ * `threads` says 1.
  *
  * Its types are float32, int32 and bool (stored as float32 0 or 1); float64 throws DTypeError. The same call
  * gives the same bits whatever the number of threads.
@@ -91,6 +92,11 @@ export class WasmExecutor implements Executor, WasmLauncher {
     return this.#pool?.threads ?? 1;
   }
 
+  /** Threads that would work on a launch now: those that run by now. */
+  get running(): number {
+    return this.#pool?.running ?? 1;
+  }
+
   /** Sets how many threads work, the calling one among them. Throws ConfigError unless it is a whole number from 1. */
   setThreads(threads: number): void {
     if (!(Number.isInteger(threads) && threads >= 1)) {
@@ -99,7 +105,10 @@ export class WasmExecutor implements Executor, WasmLauncher {
     this.#pool?.setThreads(threads);
   }
 
-  /** Resolves when all threads run, for those who measure. Throws DeviceError where one could not be started. */
+  /**
+   * Starts the threads that are missing and resolves when all run: for those who measure, and for pages, where
+   * threads start only while the caller does not compute. Throws DeviceError where one could not be started.
+   */
   async ready(): Promise<void> {
     await this.#pool?.ready();
   }

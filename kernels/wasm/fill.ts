@@ -3,7 +3,7 @@
 import { add, constantI32, instruction, multiply, subtract } from "./assembler.ts";
 import { defineKernel, minimum } from "./emit.ts";
 import { splitWork, type WasmRunner } from "./kernel.ts";
-import { storedWord } from "./stored_word.ts";
+import { storedWord } from "./elements.ts";
 
 /** Words to an item. */
 const CHUNK = 4096;

@@ -1,12 +1,30 @@
 // Which function carries out which kernel.
 
 import type { KernelName } from "../kernel.ts";
+import { argReduce } from "./arg_reduce.ts";
 import { convert } from "./convert.ts";
 import { copy } from "./copy.ts";
+import { cumulativeSum } from "./cumulative.ts";
 import { fill } from "./fill.ts";
+import { gather, scatterAdd } from "./gather.ts";
 import type { WasmRunner } from "./kernel.ts";
+import { findNonFinite } from "./non_finite.ts";
+import { pointwise } from "./pointwise.ts";
+import { sort } from "./sort.ts";
+import { fold, unfold } from "./unfold.ts";
 
 /** The kernels of the WebAssembly executor by name. */
-export const wasmRunners = { copy, fill, convert } as unknown as {
-  readonly [Name in KernelName]: WasmRunner<Name>;
-};
+export const wasmRunners = {
+  pointwise,
+  copy,
+  fill,
+  convert,
+  argReduce,
+  cumulativeSum,
+  sort,
+  gather,
+  scatterAdd,
+  unfold,
+  fold,
+  findNonFinite,
+} as unknown as { readonly [Name in KernelName]: WasmRunner<Name> };

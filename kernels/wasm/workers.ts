@@ -22,6 +22,9 @@ const looksFactor = typeof Atomics.pause === "function" ? 1 : 5;
 const WORKER_LOOKS = 500 * looksFactor;
 const CALLER_LOOKS = 200 * looksFactor;
 
+/** What starting a worker costs the thread that does it (measured with Deno: 35 to 50). */
+const START_MILLISECONDS = 40;
+
 /** A kernel ready to run on any thread. */
 export interface CompiledKernel {
   /** The kernel's key, for messages. */
@@ -39,26 +42,15 @@ export interface CompiledKernel {
 interface WorkerThreads {
   readonly Worker: new (
     code: string,
-    options: { readonly eval: true; readonly workerData: unknown },
+    options: { readonly eval: true; readonly workerData: WorkerStart },
   ) => {
     unref(): void;
     on(event: "error", listener: (error: unknown) => void): void;
   };
 }
 
-/**
- * The text of a worker of node:worker_threads. Making one occupies its maker for 30 to 50 milliseconds in Deno, so
- * the caller makes one and each makes two more, as in a binary heap.
- */
-const nodeWorker = `
-const threads = process.getBuiltinModule("node:worker_threads");
-const { code, starts, position } = threads.workerData;
-for (const next of [2 * position + 1, 2 * position + 2]) {
-  if (next < starts.length) {
-    new threads.Worker(code, { eval: true, workerData: { code, starts, position: next } }).unref();
-  }
-}
-(${workerLoop})(starts[position]);`;
+/** The text of a worker of node:worker_threads. */
+const nodeWorker = `(${workerLoop})(process.getBuiltinModule("node:worker_threads").workerData)`;
 
 /** The text of a web worker. */
 const webWorker = `
@@ -67,7 +59,7 @@ self.onmessage = (event) => {
   self.close();
 };`;
 
-/** \`node:worker_threads\`, where the runtime has it (Deno, Node, Bun). */
+/** `node:worker_threads`, where the runtime has it (Deno, Node, Bun). */
 function workerThreads(): WorkerThreads | undefined {
   const { process } = globalThis as {
     process?: { getBuiltinModule?: (name: string) => WorkerThreads | undefined };
@@ -76,21 +68,18 @@ function workerThreads(): WorkerThreads | undefined {
 }
 
 /**
- * Starts workers that do not keep the process alive. A web worker blocked in Atomics.wait keeps Deno alive for
+ * Starts a worker that does not keep the process alive. A web worker blocked in Atomics.wait keeps Deno alive for
  * ever, a worker of node:worker_threads does not; so that is used where it exists, else a blob: URL.
  */
-function startWorkers(starts: readonly WorkerStart[], onError: (error: unknown) => void): void {
+function startWorker(start: WorkerStart, onError: (error: unknown) => void): void {
   const threads = workerThreads();
   if (threads) {
-    const workerData = { code: nodeWorker, starts, position: 0 };
-    const worker = new threads.Worker(nodeWorker, { eval: true, workerData });
+    const worker = new threads.Worker(nodeWorker, { eval: true, workerData: start });
     worker.on("error", onError);
     worker.unref();
-    return;
-  }
-  const url = URL.createObjectURL(new Blob([webWorker], { type: "text/javascript" }));
-  for (const start of starts) {
-    const worker = new Worker(url);
+  } else {
+    const url = URL.createObjectURL(new Blob([webWorker], { type: "text/javascript" }));
+    const worker = new Worker(url, { type: "module" });
     worker.onerror = (event) => onError(event.message);
     worker.postMessage(start);
   }
@@ -121,10 +110,12 @@ export class WorkerPool {
   /** Workers seen running, always the first ones. */
   #running = 0;
   #threads = 1;
+  /** Milliseconds that launches took since a worker was last started, while one was missing. */
+  #shorthanded = 0;
   #closed = false;
   #failure: unknown;
 
-  /** Makes a pool over shared memory, of the calling thread alone; {@linkcode setThreads} starts others. */
+  /** Makes a pool over shared memory, of the calling thread alone. */
   constructor(memory: WasmMemory) {
     this.#memory = memory;
     this.#control = memory.take(
@@ -153,37 +144,15 @@ export class WorkerPool {
     return Math.min(this.#running + 1, this.#threads);
   }
 
-  /** Sets the number of threads; surplus workers sleep. Throws DeviceError after \`close\`. */
+  /** Sets the number of threads; surplus workers sleep. Throws DeviceError after `close`. */
   setThreads(threads: number): void {
     if (this.#closed) throw new DeviceError("wasm: the executor was closed; make another");
     this.#threads = Math.min(threads, MAXIMUM_THREADS);
   }
 
-  /**
-   * Starts the workers that are missing. A worker takes part in launches once it runs; the first does when this
-   * returns under Deno, where making it takes about 50 milliseconds, which is why idle programs do without.
-   */
-  start(): void {
-    const starts: WorkerStart[] = [];
-    for (; this.#started < this.#threads - 1; this.#started++) {
-      const mailboxIndex = this.#mailbox(this.#started);
-      Atomics.store(this.#words, mailboxIndex, mailbox.starting);
-      starts.push({
-        memory: this.#memory.memory,
-        address: this.#control.address,
-        mailboxIndex,
-        scratch: this.#memory.take(SCRATCH_BYTES).address,
-        looks: WORKER_LOOKS,
-        control,
-        mailbox,
-      });
-    }
-    if (starts.length > 0) startWorkers(starts, (error) => this.#failure ??= error);
-  }
-
   /** Resolves when all threads run. Throws DeviceError where one could not be started. */
   async ready(): Promise<void> {
-    this.start();
+    while (this.#started < this.#threads - 1) this.#startNext();
     while (this.running < this.#threads) {
       if (this.#failure !== undefined) {
         throw new DeviceError(
@@ -195,7 +164,12 @@ export class WorkerPool {
     }
   }
 
-  /** Runs all items of a kernel and returns when they are done. Throws DeviceError naming the kernel where it traps. */
+  /**
+   * Runs all items of a kernel and returns when they are done. Throws DeviceError naming the kernel where it traps.
+   *
+   * A missing worker is started when launches have taken as long as starting it does: short programs never pay
+   * for workers, and long ones soon have all.
+   */
   launch(
     kernel: CompiledKernel,
     words: number,
@@ -203,7 +177,25 @@ export class WorkerPool {
     grain: number,
     scratch: number,
   ): void {
-    if (this.#started < this.#threads - 1) this.start();
+    if (this.#started >= this.#threads - 1) {
+      return this.#forkAndJoin(kernel, words, items, grain, scratch);
+    }
+    const begun = performance.now();
+    this.#forkAndJoin(kernel, words, items, grain, scratch);
+    this.#shorthanded += performance.now() - begun;
+    if (this.#shorthanded >= START_MILLISECONDS) {
+      this.#shorthanded = 0;
+      this.#startNext();
+    }
+  }
+
+  #forkAndJoin(
+    kernel: CompiledKernel,
+    words: number,
+    items: number,
+    grain: number,
+    scratch: number,
+  ): void {
     const view = this.#words, base = this.#base;
     view[base + control.slot] = kernel.slot;
     view[base + control.module] = kernel.module;
@@ -248,6 +240,22 @@ export class WorkerPool {
     this.#running = 0;
     this.#started = 0;
     this.#closed = true;
+  }
+
+  /** Starts one more worker. It takes part in launches once it runs. */
+  #startNext(): void {
+    const mailboxIndex = this.#mailbox(this.#started);
+    Atomics.store(this.#words, mailboxIndex, mailbox.starting);
+    this.#started++;
+    startWorker({
+      memory: this.#memory.memory,
+      address: this.#control.address,
+      mailboxIndex,
+      scratch: this.#memory.take(SCRATCH_BYTES).address,
+      looks: WORKER_LOOKS,
+      control,
+      mailbox,
+    }, (error) => this.#failure ??= error);
   }
 
   #mailbox(worker: number): number {
