@@ -1,0 +1,77 @@
+// `deno task bench NAME`: how fast we are, and the peers beside us in the same run.
+
+import process from "node:process";
+import { z } from "zod";
+import { runCommand } from "../cli/command.ts";
+import { ConfigError } from "../errors.ts";
+import { setThreads } from "../tensor/device.ts";
+import { defineOptions, group, hint, row } from "../training/options.ts";
+import { benchMatmul } from "./bench_matmul.ts";
+import { benchVit } from "./bench_vit.ts";
+import { machine } from "./machine.ts";
+import { type Row, tableOf } from "./row.ts";
+
+/** What a benchmark is told. */
+export interface BenchSettings {
+  readonly threads: number;
+  /** Whether to run beside a peer. */
+  readonly wants: (peer: string) => boolean;
+}
+
+const benches: Readonly<Record<string, (settings: BenchSettings) => Promise<Row[]>>> = {
+  matmul: benchMatmul,
+  vit: benchVit,
+};
+
+const definition = defineOptions<{ json: boolean; threads: number; peers: string }>({
+  name: "bench",
+  summary:
+    "Measures speed. Peers run in processes of their own and take turns with us in one run; " +
+    "ratios above 1 mean that ours is better.",
+  positional: "NAME",
+  rows: {
+    ...group("Options", {
+      json: row(z.boolean(), false, "end with one line of JSON"),
+      threads: row(z.number().int().min(0), 0, "threads for us and the peers; 0 takes all cores"),
+      peers: row(
+        z.string(),
+        "",
+        "run beside peers: all, or the one that is named (jax-js, pytorch); installed on demand",
+      ),
+    }),
+  },
+  examples: [
+    { command: "deno task bench matmul", does: "matrix products against the machine's peak" },
+    { command: "deno task bench vit --peers", does: "a training step beside jax-js and PyTorch" },
+    { command: "deno task bench vit --peers jax-js --threads 1", does: "one thread, one peer" },
+  ],
+});
+
+/** `--peers` alone means all of them. */
+function withPeerNames(args: readonly string[]): string[] {
+  return args.map((arg, at) => {
+    const next = args[at + 1];
+    const alone = arg === "--peers" &&
+      (next === undefined || next.startsWith("-") || next in benches);
+    return alone ? "--peers=all" : arg;
+  });
+}
+
+await runCommand(definition, async ({ values, positional: [name, ...rest] }) => {
+  const names = Object.keys(benches);
+  if (name === undefined || !(name in benches) || rest.length > 0) {
+    throw new ConfigError(
+      `bench: expected one of ${names.join(", ")}, but found ` +
+        `${[name, ...rest].filter(Boolean).join(" ") || "nothing"}${hint(name ?? "", names)}`,
+    );
+  }
+  const threads = values.threads || navigator.hardwareConcurrency;
+  setThreads(threads);
+  process.stderr.write(`${machine()}, ${threads} threads\n`);
+  const rows = await benches[name]({
+    threads,
+    wants: (peer) => values.peers === "all" || values.peers === peer,
+  });
+  console.log(tableOf(rows));
+  if (values.json) console.log(JSON.stringify({ bench: name, machine: machine(), rows }));
+}, { args: withPeerNames(Deno.args) });

@@ -1,0 +1,104 @@
+// Peers run beside us, each in a process of its own that repeats on request. npm packages come from Deno's cache, Python
+// packages are installed once into ours: nothing is written into the repository.
+
+import { join } from "node:path";
+import { DataError } from "../errors.ts";
+import { cacheFolder } from "../data/cache.ts";
+
+/** A peer that is ready to repeat. */
+export interface Peer extends AsyncDisposable {
+  /** Milliseconds from its start to its first finished repetition, where it says so. */
+  readonly firstMilliseconds?: number;
+  /** The milliseconds of one repetition, averaged over `count`. */
+  run(count: number): Promise<number>;
+}
+
+async function sh(command: string, args: string[], cwd: string): Promise<void> {
+  const { success, stderr } = await new Deno.Command(command, { args, cwd }).output();
+  if (success) return;
+  const told = new TextDecoder().decode(stderr).trim().split("\n").slice(-3).join(" ");
+  throw new DataError(`${command} ${args.join(" ")} failed: ${told}`);
+}
+
+const exists = (path: string): Promise<boolean> => Deno.stat(path).then(() => true, () => false);
+
+/** A Python with packages installed; `packages` as pip writes them. */
+async function pythonWith(packages: readonly string[]): Promise<string> {
+  const folder = join(cacheFolder(), "peers", packages.join("+").replaceAll("==", "-"));
+  const python = join(folder, "bin", "python");
+  if (!await exists(join(folder, "installed"))) {
+    await sh("python3", ["-m", "venv", folder], ".");
+    await sh(python, ["-m", "pip", "install", "--quiet", ...packages], ".");
+    await Deno.writeTextFile(join(folder, "installed"), "");
+  }
+  return python;
+}
+
+/** Starts a process that speaks the protocol of peers/protocol.ts and waits until it is ready. */
+async function start(command: Deno.Command, name: string): Promise<Peer> {
+  const child = command.spawn();
+  const input = child.stdin.getWriter();
+  const output = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
+  let rest = "";
+  const line = async (): Promise<string> => {
+    while (!rest.includes("\n")) {
+      const { value, done } = await output.read();
+      if (done) throw new DataError(`the peer ${name} ended before it answered`);
+      rest += value;
+    }
+    const end = rest.indexOf("\n");
+    const text = rest.slice(0, end);
+    rest = rest.slice(end + 1);
+    return text;
+  };
+  let firstMilliseconds: number | undefined;
+  for (let text = await line(); text !== "ready"; text = await line()) {
+    if (text.startsWith("first ")) firstMilliseconds = Number(text.slice(6));
+  }
+  return {
+    firstMilliseconds,
+    async run(count: number): Promise<number> {
+      await input.write(new TextEncoder().encode(`run ${count}\n`));
+      return Number(await line()) / count;
+    },
+    async [Symbol.asyncDispose](): Promise<void> {
+      await input.close().catch(() => undefined);
+      await output.cancel().catch(() => undefined);
+      child.kill();
+      await child.status;
+    },
+  };
+}
+
+/** jax-js on its WebAssembly backend; Deno fetches the package when the peer imports it. */
+export async function jaxJs(what: string, size: string, threads: number): Promise<Peer> {
+  const script = new URL("peers/jax_js.ts", import.meta.url).href;
+  const args = ["run", "-A", "--quiet", "--no-check", script, what, size, String(threads)];
+  return await start(
+    new Deno.Command(Deno.execPath(), { args, stdin: "piped", stdout: "piped" }),
+    "jax-js",
+  );
+}
+
+/** PyTorch 2.13.0 on the CPU, held to AVX2 as its own switches allow. */
+export async function pytorch(what: string, size: string, threads: number): Promise<Peer> {
+  const python = await pythonWith(["torch==2.13.0", "numpy"]);
+  const script = new URL("peers/torch.py", import.meta.url).pathname;
+  const { OPENBLAS_CORETYPE: _core, OPENBLAS_L2_SIZE: _size, ...inherited } = Deno.env.toObject();
+  const env = {
+    ...inherited,
+    ATEN_CPU_CAPABILITY: "avx2",
+    ONEDNN_MAX_CPU_ISA: "AVX2",
+    MKL_ENABLE_INSTRUCTIONS: "AVX2",
+  };
+  return await start(
+    new Deno.Command(python, {
+      args: [script, what, size, String(threads)],
+      env,
+      clearEnv: true,
+      stdin: "piped",
+      stdout: "piped",
+    }),
+    "pytorch",
+  );
+}

@@ -1,0 +1,83 @@
+// One training step of a transformer encoder, beside the same step of the peers.
+
+import { crossEntropy, type Tensor, tensor } from "../tensor/mod.ts";
+import { slice } from "../tensor/operations/mod.ts";
+import { LayerNorm, Linear, Module, Sequential, TransformerBlock } from "../nn/mod.ts";
+import { sam, sgd, trainStep } from "../optim/mod.ts";
+import { RandomStream } from "../tensor/random.ts";
+import type { Contender } from "./measure.ts";
+
+/** The encoder that every engine trains. */
+export interface EncoderShape {
+  readonly batch: number;
+  readonly tokens: number;
+  readonly width: number;
+  readonly heads: number;
+  readonly depth: number;
+  readonly classes: number;
+}
+
+/** 1.78 million parameters, 11.7 GFLOP a step. */
+export const encoderShape: EncoderShape = {
+  batch: 16,
+  tokens: 65,
+  width: 192,
+  heads: 3,
+  depth: 4,
+  classes: 2,
+};
+
+/** Pre-norm blocks, a norm, and a head on the first token. */
+export class Encoder extends Module {
+  readonly blocks: Sequential;
+  readonly norm: LayerNorm;
+  readonly head: Linear;
+
+  constructor({ width, heads, depth, classes }: EncoderShape) {
+    super();
+    const random = new RandomStream(0);
+    const blocks = Array.from(
+      { length: depth },
+      () => new TransformerBlock(width, heads, { random }),
+    );
+    this.blocks = new Sequential(...blocks);
+    this.norm = new LayerNorm(width);
+    this.head = new Linear(width, classes, { random });
+  }
+
+  forward(tokens: Tensor): Tensor {
+    return this.head.forward(this.norm.forward(slice(this.blocks.forward(tokens), undefined, 0)));
+  }
+}
+
+/** FLOPs of one step: forward and twice as much backward, matrix products only. */
+export function stepFlops({ batch, tokens, width, depth }: EncoderShape): number {
+  const linear = 2 * 12 * width * width;
+  const attention = 2 * 2 * tokens * width;
+  return 3 * batch * tokens * depth * (linear + attention);
+}
+
+/** Our plain and SAM steps on fixed data. */
+export function encoderSteps(shape: EncoderShape): { plain: Contender; withSam: Contender } {
+  const random = new RandomStream(1);
+  const values = new Float32Array(shape.batch * shape.tokens * shape.width);
+  random.fillNormal(values);
+  const x = tensor(values, { shape: [shape.batch, shape.tokens, shape.width] });
+  const target = tensor(Int32Array.from({ length: shape.batch }, (_, i) => i % shape.classes));
+  const contender = (optimizer: ReturnType<typeof sgd>): Contender => {
+    const step = trainStep(
+      new Encoder(shape),
+      optimizer,
+      (model) => crossEntropy(model.forward(x), target),
+    );
+    return async (count) => {
+      const start = performance.now();
+      for (let i = 0; i < count; i++) await step(undefined);
+      return (performance.now() - start) / count;
+    };
+  };
+  return {
+    plain: contender(sgd({ learningRate: 0.01 })),
+    withSam: contender(sam(sgd({ learningRate: 0.01 }), { radius: 0.01 })),
+  };
+}
