@@ -36,3 +36,14 @@ export function sharedNumberKind(kernel: string, ...operands: WasmBinding[]): Nu
   }
   return kind;
 }
+
+/** Requires operands that hold float32 numbers (bool does too). Throws DTypeError naming the kernel. */
+export function requireFloats(kernel: string, ...operands: WasmBinding[]): void {
+  if (operands.some((operand) => numberKind(operand) !== "f32")) {
+    throw new DTypeError(
+      `${kernel}: computes in float32, got ${
+        operands.map(({ dtype }) => dtype).join(", ")
+      }; convert to float32 first`,
+    );
+  }
+}

@@ -8,6 +8,7 @@ import { cumulativeSum } from "./cumulative.ts";
 import { fill } from "./fill.ts";
 import { gather, scatterAdd } from "./gather.ts";
 import type { WasmRunner } from "./kernel.ts";
+import { matmul } from "./matmul.ts";
 import { findNonFinite } from "./non_finite.ts";
 import { pointwise } from "./pointwise.ts";
 import { sort } from "./sort.ts";
@@ -27,4 +28,5 @@ export const wasmRunners = {
   unfold,
   fold,
   findNonFinite,
+  matmul,
 } as unknown as { readonly [Name in KernelName]: WasmRunner<Name> };
