@@ -4,9 +4,9 @@ import { ValueError } from "../errors.ts";
 import type { Image, JpegOptions } from "./image.ts";
 
 /** Where a mask is stored: an index of `maskStore`, or one of the two masks that need no storing. */
-export const EMPTY_MASK = -1;
+export const EMPTY_MASK: number = -1;
 /** See {@linkcode EMPTY_MASK}: every pixel is forged. */
-export const FULL_MASK = -2;
+export const FULL_MASK: number = -2;
 
 /** The arrays of a {@linkcode CropSet}; plain data, so that a worker gets them as they are. */
 export interface CropSetArrays {

@@ -12,7 +12,8 @@ export type JsonValue = string | number | boolean | null | readonly JsonValue[] 
 export interface Recipe {
   /** The family's name. */
   readonly family: string;
-  readonly [key: string]: JsonValue;
+  /** A number or choice that was drawn, by name. */
+  readonly [drawn: string]: JsonValue;
 }
 
 /** A forged picture. */

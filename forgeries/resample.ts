@@ -1,5 +1,6 @@
 // Upsample: the whole frame made from half its resolution, as a generator's last layer makes it.
 
+import { gaussianBlur } from "../data/blur.ts";
 import { type ResampleFilter, resize } from "../data/resize.ts";
 import type { Image } from "../data/image.ts";
 import type { RandomStream } from "../tensor/random.ts";
@@ -59,10 +60,71 @@ function repeatPixels(image: Image): Image {
   return { width: width * 2, height: height * 2, data };
 }
 
+/** Differences of horizontal and vertical neighbours, summed as `first * second` over the frame. */
+function gradientProduct(
+  first: ArrayLike<number>,
+  second: ArrayLike<number>,
+  width: number,
+  height: number,
+): number {
+  const row = width * 3;
+  let sum = 0;
+  for (let y = 0; y < height - 1; y++) {
+    for (let i = y * row; i < (y + 1) * row - 3; i++) {
+      sum += (first[i + 3] - first[i]) * (second[i + 3] - second[i]) +
+        (first[i + row] - first[i]) * (second[i + row] - second[i]);
+    }
+  }
+  return sum;
+}
+
+/** The strongest unsharp masking that gives contrast back. */
+const MAXIMUM_GAIN = 4;
+
+/**
+ * Sharpens `image` (unsharp masking, sigma 1) until its squared gradients sum to the original's: the root of a quadratic.
+ */
+function restoreContrast(image: Image, original: Image): { image: Image; gain: number } {
+  const { width, height, data } = image;
+  const blurred = gaussianBlur(data, height, width, 3, 1);
+  const detail = blurred.map((value, i) => data[i] - value);
+  const missing = gradientProduct(original.data, original.data, width, height) -
+    gradientProduct(data, data, width, height);
+  const mixed = gradientProduct(data, detail, width, height);
+  const square = gradientProduct(detail, detail, width, height);
+  const exact = missing > 0 && square > 0
+    ? (Math.sqrt(mixed * mixed + square * missing) - mixed) / square
+    : 0;
+  const gain = rounded(Math.min(MAXIMUM_GAIN, exact));
+  const sharpened = Uint8ClampedArray.from(data, (value, i) => value + gain * detail[i]);
+  return { image: { width, height, data: new Uint8Array(sharpened.buffer) }, gain };
+}
+
+/** Doubles a picture by one of the methods. */
+function double(
+  half: Image,
+  method: UpsampleMethod,
+  random: RandomStream,
+): { image: Image; kernel?: number[] } {
+  if (method === "nearest") return { image: repeatPixels(half) };
+  if (method === "bilinear") {
+    return { image: resize(half, half.width * 2, half.height * 2, "bilinear") };
+  }
+  const kernel = Array.from(
+    { length: 16 },
+    (_, i) => rounded(LINEAR[i >> 2] * LINEAR[i & 3] * (1 + STRAY * random.normal()), 4),
+  );
+  return { image: transposedConvolution(half, kernel), kernel };
+}
+
 /**
  * Halves the whole frame and doubles it again by nearest neighbour, bilinear interpolation or a transposed convolution
  * (linear interpolation whose 16 taps stray by about 3 %, so that it leaves a checkerboard: Odena, Dumoulin and Olah,
  * "Deconvolution and Checkerboard Artifacts", Distill 2016). Width and height must be even.
+ *
+ * Afterwards the frame is sharpened until it has as much contrast between neighbours as before: a generator's picture is
+ * not blurred, and a blurred one would give itself away by the size of its file alone (measured: AUC 0.26 without, 0.44
+ * with this step).
  */
 export function upsample(
   { image }: Pick<ForgeryInput, "image">,
@@ -72,16 +134,11 @@ export function upsample(
   const { width, height } = image;
   const down = random.choice<ResampleFilter>(["box", "bicubic", "lanczos"]);
   const method = random.choice(methods);
-  const half = resize(image, width / 2, height / 2, down);
-  const mask = new Float32Array(width * height).fill(1);
-  const recipe = { family: "upsample", down, method };
-  if (method === "nearest") return { image: repeatPixels(half), mask, recipe };
-  if (method === "bilinear") {
-    return { image: resize(half, width, height, "bilinear"), mask, recipe };
-  }
-  const kernel = Array.from(
-    { length: 16 },
-    (_, i) => rounded(LINEAR[i >> 2] * LINEAR[i & 3] * (1 + STRAY * random.normal()), 4),
-  );
-  return { image: transposedConvolution(half, kernel), mask, recipe: { ...recipe, kernel } };
+  const doubled = double(resize(image, width / 2, height / 2, down), method, random);
+  const { image: forged, gain } = restoreContrast(doubled.image, image);
+  return {
+    image: forged,
+    mask: new Float32Array(width * height).fill(1),
+    recipe: { family: "upsample", down, method, gain, kernel: doubled.kernel ?? null },
+  };
 }

@@ -1,0 +1,61 @@
+// The thread beside training that fills batches in shared memory, one request after another.
+
+import { parentPort } from "node:worker_threads";
+import { RandomStream } from "../tensor/random.ts";
+import type { Augmentation } from "./augment.ts";
+import { type Batch, fillBatch } from "./batch.ts";
+import type { CropSetArrays } from "./crop_set.ts";
+import { type PackedArrays, unpackArrays } from "./shared_arrays.ts";
+
+/** The first message: what the worker works on. All arrays lie in shared memory. */
+export interface LoaderWorkerSetup {
+  /** The set. */
+  readonly arrays: PackedArrays;
+  /** How crops are changed. */
+  readonly augmentation: Augmentation;
+  /** Batches that are filled in turn. */
+  readonly slots: readonly PackedArrays[];
+}
+
+/** One batch to fill. */
+export interface LoaderRequest {
+  /** Number of the request, given back in the answer. */
+  readonly ticket: number;
+  /** Which of the slots to fill. */
+  readonly slot: number;
+  /** The crops. */
+  readonly rows: readonly number[];
+  /** State of the stream that the augmentations draw from. */
+  readonly random: RandomStream["state"];
+}
+
+/** A filled batch, or why it could not be filled. */
+export interface LoaderAnswer {
+  /** Number of the request. */
+  readonly ticket: number;
+  /** Set when filling failed. */
+  readonly error?: unknown;
+}
+
+const port = parentPort;
+if (port) {
+  port.once("message", (setup: LoaderWorkerSetup) => {
+    const arrays = unpackArrays<CropSetArrays>(setup.arrays);
+    const slots = setup.slots.map((slot) => unpackArrays<Batch>(slot));
+    const answer = async (request: LoaderRequest): Promise<LoaderAnswer> => {
+      const { ticket, slot, rows, random } = request;
+      try {
+        const stream = RandomStream.fromState(random);
+        await fillBatch(slots[slot], arrays, rows, setup.augmentation, stream);
+        return { ticket };
+      } catch (error) {
+        return { ticket, error };
+      }
+    };
+    // In order: a slot that an abandoned request still fills is filled again only afterwards.
+    let queue = Promise.resolve();
+    port.on("message", (request: LoaderRequest) => {
+      queue = queue.then(async () => port.postMessage(await answer(request)));
+    });
+  });
+}
