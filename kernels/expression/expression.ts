@@ -246,12 +246,23 @@ export function topologicalOrder(roots: readonly Expression[]): Expression[] {
   return order;
 }
 
-/** The indices of the inputs that an expression reads, ascending. */
-export function inputsOf(...expressions: readonly Expression[]): number[] {
-  return topologicalOrder(expressions)
-    .filter((expression) => expression.operation === "input")
-    .map((expression) => expression.value)
-    .sort((a, b) => a - b);
+/** The inputs read by expressions asked about before. */
+const readBy = new WeakMap<Expression, readonly number[]>();
+
+/** The indices of the inputs that expressions read, ascending. */
+export function inputsOf(...expressions: readonly Expression[]): readonly number[] {
+  if (expressions.length !== 1) {
+    return [...new Set(expressions.flatMap((each) => inputsOf(each)))].sort((a, b) => a - b);
+  }
+  let indices = readBy.get(expressions[0]);
+  if (!indices) {
+    indices = topologicalOrder(expressions)
+      .filter((each) => each.operation === "input")
+      .map((each) => each.value)
+      .sort((a, b) => a - b);
+    readBy.set(expressions[0], indices);
+  }
+  return indices;
 }
 
 /** Rebuilds an expression bottom-up; `leaf` replaces inputs. */

@@ -13,7 +13,6 @@ import {
   constantI32,
   instruction,
   load,
-  loadLane,
   type Local,
   multiply,
   subtract,
@@ -22,6 +21,7 @@ import {
 } from "./assembler.ts";
 import { defineKernel, type KernelBody, minimum } from "./emit.ts";
 import { splitWork, type WasmKernel, type WasmRunner } from "./kernel.ts";
+import { readFour, readSome, type Run, toFloat, toStored, writeSome } from "./lanes.ts";
 import { type ReadMode, simplifyPointwise } from "./pointwise_layout.ts";
 
 /** Elements to an item, where rows allow it. */
@@ -41,60 +41,14 @@ interface PointwiseVariant {
 }
 
 /** An input in the code: where it is read next, and how. */
-interface Reader {
+interface Reader extends Run {
   readonly index: number;
-  readonly isInteger: boolean;
+  readonly dtype: DType;
   readonly mode: ReadMode;
-  readonly pointer: Local<"i32">;
-  /** Bytes from element to element. */
-  readonly stride: Local<"i32">;
 }
 
 /** The words before the addresses: see `pointwise`. */
 const HEADER_WORDS = 6;
-
-/** Four numbers of an input as float32. */
-function toFloat(reader: Reader, lanes: Value<"v128">): Value<"v128"> {
-  return reader.isInteger ? instruction("f32x4.convert_i32x4_s", lanes) : lanes;
-}
-
-/** The address of the element `lane` places on. */
-function placeOf({ pointer, mode, stride }: Reader, lane: number): Value<"i32"> {
-  if (mode === "contiguous") return add(pointer, 4 * lane);
-  return lane === 0 ? pointer : add(pointer, multiply(stride, lane));
-}
-
-/** Four elements of an input, `first` places on. */
-function readFour(reader: Reader, first: number): Value<"v128"> {
-  if (reader.mode === "contiguous") return load("v128.load", placeOf(reader, first));
-  let lanes = load("v128.load32_zero", placeOf(reader, first));
-  for (let lane = 1; lane < 4; lane++) {
-    lanes = loadLane(lanes, lane, placeOf(reader, first + lane));
-  }
-  return lanes;
-}
-
-/** The first `count` (1 to 3, known at run time) elements of an input. */
-function readSome(body: KernelBody, reader: Reader, count: Local<"i32">): Local<"v128"> {
-  const lanes = body.code.local("v128", load("v128.load32_zero", reader.pointer));
-  for (const lane of [1, 2]) {
-    body.code.if(instruction("i32.gt_u", count, constantI32(lane)), () => {
-      body.code.set(lanes, loadLane(lanes, lane, placeOf(reader, lane)));
-    });
-  }
-  return lanes;
-}
-
-/** The word that a number becomes in an output. */
-function toStored(value: Value<"v128">, dtype: DType, constants: ConstantPool): Value<"v128"> {
-  if (dtype === "int32") return instruction("i32x4.trunc_sat_f32x4_s", value);
-  if (dtype !== "bool") return value;
-  return instruction(
-    "v128.and",
-    instruction("f32x4.ne", value, constants.float(0)),
-    constants.float(1),
-  );
-}
 
 /** Emits one row: `count` elements from the pointers on, which are left behind it. */
 function emitRow(
@@ -109,7 +63,7 @@ function emitRow(
   const repeated = new Map<number, Local<"v128">>();
   for (const reader of readers.filter(({ mode }) => mode === "broadcast")) {
     const splat = load("v128.load32_splat", reader.pointer);
-    repeated.set(reader.index, code.local("v128", toFloat(reader, splat)));
+    repeated.set(reader.index, code.local("v128", toFloat(splat, reader.dtype)));
   }
   const first = 1 + Math.max(-1, ...readers.map(({ index }) => index));
   const { invariants, variants } = splitInvariants(
@@ -123,17 +77,14 @@ function emitRow(
   const moving = readers.filter(({ mode }) => mode !== "broadcast");
   const compute = (read: (reader: Reader) => Value<"v128">): Value<"v128">[] => {
     const lanes = new Map(moving.map((reader) => {
-      return [reader.index, code.local("v128", toFloat(reader, read(reader)))];
+      return [reader.index, code.local("v128", toFloat(read(reader), reader.dtype))];
     }));
     const values = toWasm(code, variants, (i) => lanes.get(i) ?? repeated.get(i)!, constants);
     return values.map((value, i) => toStored(value, variant.outputs[i], constants));
   };
   const advance = (elements: Value<"i32"> | number): void => {
-    for (const { pointer, mode, stride } of moving) {
-      code.increment(
-        pointer,
-        mode === "contiguous" ? multiply(toI32(elements), 4) : multiply(stride, elements),
-      );
+    for (const { pointer, stride } of moving) {
+      code.increment(pointer, multiply(toI32(elements), stride));
     }
     for (const pointer of writers) code.increment(pointer, multiply(toI32(elements), 4));
   };
@@ -171,26 +122,11 @@ function emitRow(
       code.if(
         isFull,
         () => values.forEach((value, i) => code.store("v128.store", writers[i], 0, value)),
-        () => values.forEach((value, i) => emitSomeStores(body, writers[i], value, lanesLeft)),
+        () => values.forEach((value, i) => writeSome(body, writers[i], value, lanesLeft)),
       );
       advance(lanesLeft);
       code.set(left, subtract(left, lanesLeft));
     }, more));
-}
-
-/** Writes the first `count` (1 to 3, known at run time) lanes. */
-function emitSomeStores(
-  body: KernelBody,
-  pointer: Local<"i32">,
-  value: Local<"v128">,
-  count: Local<"i32">,
-): void {
-  body.code.storeLane(pointer, 0, value, 0);
-  for (const lane of [1, 2]) {
-    body.code.if(instruction("i32.gt_u", count, constantI32(lane)), () => {
-      body.code.storeLane(add(pointer, 4 * lane), 0, value, lane);
-    });
-  }
 }
 
 /** Emits the kernel of a variant. */
@@ -213,9 +149,9 @@ function emitPointwise(body: KernelBody, variant: PointwiseVariant): void {
   const readers = inputs.map(({ index, dtype, mode }, i): Reader => ({
     index,
     mode,
-    isInteger: dtype === "int32",
+    dtype,
     pointer: code.local("i32"),
-    stride: strides[i],
+    stride: mode === "contiguous" ? 4 : strides[i],
   }));
   const table = code.local("i32"), counter = code.local("i32"), axis = code.local("i32");
 
@@ -285,16 +221,25 @@ function emitPointwise(body: KernelBody, variant: PointwiseVariant): void {
   });
 }
 
+/** Kernels made before, by their first expression, then by all else that their code depends on. */
+const kernels = new WeakMap<Expression, Map<string, WasmKernel>>();
+
 /** The kernel of a variant. */
 function kernelFor(variant: PointwiseVariant): WasmKernel {
   const { expressions, inputs, outputs, hasOuterAxes } = variant;
-  const key = [
-    "pointwise",
-    hasOuterAxes ? "rows" : "flat",
-    ...expressions.map((expression, i) => `${outputs[i]}=${expression.key}`),
-    ...inputs.map(({ index, dtype, mode }) => `x${index}:${dtype}:${mode}`),
-  ].join(" ");
-  return defineKernel(key, (body) => emitPointwise(body, variant));
+  const [first] = expressions;
+  let signature = hasOuterAxes ? "rows" : "flat";
+  for (let i = 1; i < expressions.length; i++) signature += ` ${expressions[i].key}`;
+  for (const dtype of outputs) signature += ` ${dtype}`;
+  for (const { index, dtype, mode } of inputs) signature += ` x${index}:${dtype}:${mode}`;
+  let known = kernels.get(first);
+  if (!known) kernels.set(first, known = new Map<string, WasmKernel>());
+  let kernel = known.get(signature);
+  if (!kernel) {
+    const key = `pointwise ${first.key} ${signature}`;
+    known.set(signature, kernel = defineKernel(key, (body) => emitPointwise(body, variant)));
+  }
+  return kernel;
 }
 
 /**
@@ -318,15 +263,14 @@ export const pointwise: WasmRunner<"pointwise"> = (executor, parameters, inputs,
   const pieceLength = Math.min(inner.size, CHUNK);
   const pieces = Math.ceil(inner.size / pieceLength);
   const rowsPerItem = Math.min(rows, Math.ceil(CHUNK / pieceLength / pieces) || 1);
-  const words = [
-    ...[inner.size, pieces, pieceLength, rows, rowsPerItem, outer.length],
-    ...outputs.map(({ address }) => address),
-    ...used.map((index) => inputs[index].address),
-    ...inner.strides.map((stride) => 4 * stride),
-    ...outer.toReversed().flatMap((
-      { size, strides },
-    ) => [size, ...strides.map((each) => 4 * each)]),
-  ];
+  const words = [inner.size, pieces, pieceLength, rows, rowsPerItem, outer.length];
+  for (const { address } of outputs) words.push(address);
+  for (const index of used) words.push(inputs[index].address);
+  for (const stride of inner.strides) words.push(4 * stride);
+  for (const { size, strides } of outer.toReversed()) {
+    words.push(size);
+    for (const stride of strides) words.push(4 * stride);
+  }
   const items = pieces * Math.ceil(rows / rowsPerItem);
   const nanoseconds = pieceLength * rowsPerItem * costOf(expressions);
   executor.launch(kernel, words, items, splitWork(items, nanoseconds));
