@@ -12,7 +12,7 @@ import { Module } from "./module.ts";
 const dropped = pointwise((x, mask, scale) => x.mul(mask).mul(scale));
 
 /** What both layers share: a rate, and a stream whose position is part of a run's state. */
-abstract class RandomMask extends Module {
+export abstract class RandomMask extends Module {
   /** The stream that masks are drawn from. */
   readonly random: RandomStream;
 

@@ -11,7 +11,7 @@ export {
   MultiHeadAttention,
 } from "./attention.ts";
 export { Conv2d, type Conv2dOptions } from "./convolution.ts";
-export { Dropout, DropPath } from "./dropout.ts";
+export { Dropout, DropPath, RandomMask } from "./dropout.ts";
 export {
   constantValues,
   type Initializer,
@@ -31,7 +31,7 @@ export { Linear, type LinearOptions } from "./linear.ts";
 export { Mlp, type MlpOptions } from "./mlp.ts";
 export { Module } from "./module.ts";
 export { BatchNorm2d, GroupNorm, LayerNorm, type NormOptions } from "./norm.ts";
-export { Parameter, StateBuffer } from "./parameter.ts";
+export { Parameter, StateBuffer, TensorCell } from "./parameter.ts";
 export { PatchEmbedding, type PatchEmbeddingOptions, PatchProjection } from "./patch_embedding.ts";
 export {
   type Normalization,

@@ -4,7 +4,7 @@ import type { Shape } from "../tensor/shape.ts";
 import { keep, type Tensor } from "../tensor/tensor.ts";
 
 /** A cell that owns one tensor and can lend its place to another for a while. */
-abstract class Cell {
+export abstract class TensorCell {
   #value: Tensor;
   #substitute: Tensor | undefined;
 
@@ -56,7 +56,7 @@ abstract class Cell {
  * assertEquals([bias.size, bias.trained], [3, true]);
  * ```
  */
-export class Parameter extends Cell {
+export class Parameter extends TensorCell {
   /** Whether training changes it; `Module.freeze` sets it. */
   trained: boolean;
 
@@ -68,4 +68,4 @@ export class Parameter extends Cell {
 }
 
 /** A tensor that is saved with the model but not trained: running statistics, prototypes. */
-export class StateBuffer extends Cell {}
+export class StateBuffer extends TensorCell {}

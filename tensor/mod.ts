@@ -13,6 +13,14 @@ export * from "./create.ts";
 export * from "./device.ts";
 export * from "./operations/mod.ts";
 export * from "./random.ts";
+export {
+  decodeSafetensors,
+  encodeSafetensors,
+  parseSafetensors,
+  type Safetensors,
+  type SafetensorsEntry,
+  type SafetensorsType,
+} from "./safetensors.ts";
 export { isRecording, recordingOn, withoutRecording } from "./recording.ts";
 export { Scope } from "./scope.ts";
 export { scoped } from "./scoped.ts";
