@@ -10,7 +10,7 @@ import type { Expression } from "./expression/expression.ts";
  * The type of a tensor's elements.
  *
  * `float32` computes; `float64` exists on the reference executor only; `int32` holds indices; `bool` holds
- * masks, stored as 0 or 1 in four bytes so that kernels read masks and numbers alike.
+ * masks, stored as float32 0 or 1 so that kernels read masks and numbers alike.
  */
 export type DType = "float32" | "float64" | "int32" | "bool";
 
@@ -36,45 +36,65 @@ export interface DeviceBuffer {
 
 /** One operand of a kernel: elements of one type from a byte offset in a buffer onwards. */
 export interface Binding {
+  /** Where the elements are. */
   readonly buffer: DeviceBuffer;
+  /** Where they begin in it. */
   readonly byteOffset: number;
+  /** Their type. */
   readonly dtype: DType;
 }
 
 /** A tensor seen as `[outer, length, inner]`, the kernel working along `length`. */
 export interface AxisLayout {
+  /** The product of the axes before it. */
   readonly outer: number;
+  /** Elements along the axis. */
   readonly length: number;
+  /** The product of the axes behind it. */
   readonly inner: number;
 }
 
 /** Rows of equal length: `[rows, length]`. */
 export interface RowLayout {
+  /** How many rows. */
   readonly rows: number;
+  /** Elements of each. */
   readonly length: number;
 }
 
 /** The geometry of sliding windows over `[batch, channels, height, width]`. Pairs are [vertical, horizontal]. */
 export interface WindowLayout {
+  /** Images. */
   readonly batch: number;
+  /** Planes of each image. */
   readonly channels: number;
+  /** Rows of each plane, without padding. */
   readonly height: number;
+  /** Columns of each plane, without padding. */
   readonly width: number;
+  /** Elements of a window. */
   readonly kernel: readonly [number, number];
+  /** Elements from window to window. */
   readonly stride: readonly [number, number];
+  /** Elements from one element of a window to the next. */
   readonly dilation: readonly [number, number];
   /** Elements added on each side: [top, left, bottom, right]; they read as `fill` and are dropped by `fold`. */
   readonly padding: readonly [number, number, number, number];
-  /** Windows along each axis. */
+  /** Windows from top to bottom. */
   readonly outputHeight: number;
+  /** Windows from left to right. */
   readonly outputWidth: number;
 }
 
 /** Packed attention: query, key and value side by side in one `[batch, tokens, 3, heads, headWidth]` tensor. */
 export interface AttentionLayout {
+  /** Sequences. */
   readonly batch: number;
+  /** Tokens of each sequence. */
   readonly tokens: number;
+  /** Attention heads. */
   readonly heads: number;
+  /** Elements of a head's query, key or value. */
   readonly headWidth: number;
   /** Multiplies query . key before the softmax. */
   readonly scale: number;
@@ -196,6 +216,7 @@ export interface MemoryLevel {
 
 /** A device that holds buffers and runs kernels. Calls take effect in order. */
 export interface Executor {
+  /** Its name among the executors. */
   readonly name: ExecutorName;
   /** The type in which it computes unless told otherwise. */
   readonly defaultDType: "float32" | "float64";

@@ -62,6 +62,22 @@ export class KernelBody {
     this.code.for(item, this.#begin, this.#end, 1, () => body(item));
   }
 
+  /** Runs `body` for each item of this call with `item / divisor` and `item % divisor`, divided once and then counted. */
+  forItemPairs(
+    divisor: Local<"i32">,
+    body: (item: Local<"i32">, quotient: Local<"i32">, remainder: Local<"i32">) => void,
+  ): void {
+    const [quotient, remainder] = this.divide(this.#begin, divisor);
+    this.forItems((item) => {
+      body(item, quotient, remainder);
+      this.code.increment(remainder, 1);
+      this.code.if(instruction("i32.eq", remainder, divisor), () => {
+        this.code.set(remainder, constantI32(0));
+        this.code.increment(quotient, 1);
+      });
+    });
+  }
+
   /** A variable with a value. */
   variable(value: Integer): Local<"i32"> {
     return this.code.local("i32", toI32(value));

@@ -1,6 +1,6 @@
-// The WebAssembly executor: it owns the memory, the threads and the compiled kernels.
+// The WebAssembly executor: buffers, their content, and kernels by name, over a `WasmEngine`.
 
-import { ConfigError, DeviceError, DTypeError, ReleasedError, ValueError } from "../../errors.ts";
+import { DeviceError, DTypeError, ReleasedError, ValueError } from "../../errors.ts";
 import type {
   Binding,
   DeviceBuffer,
@@ -10,32 +10,11 @@ import type {
   MemoryLevel,
   TypedArray,
 } from "../kernel.ts";
-import { ModuleBuilder } from "./assembler.ts";
-import {
-  type LaunchOptions,
-  SCRATCH_BYTES,
-  type WasmBinding,
-  type WasmKernel,
-  type WasmLauncher,
-} from "./kernel.ts";
-import { type MemoryBlock, WasmBuffer, WasmMemory } from "./memory.ts";
-import { wasmRunners } from "./runners.ts";
 import { saturated } from "./elements.ts";
-import { canWait, type CompiledKernel, trapped, WorkerPool } from "./workers.ts";
-
-/** Argument words that fit where they usually go; more take a temporary block. */
-const ARGUMENT_WORDS = 4096;
-
-/** A launch that stays on the calling thread still goes in this many calls: V8 replaces slow code between calls only. */
-const CALLS = 16;
-
-/** How a {@linkcode WasmExecutor} is made. */
-export interface WasmExecutorOptions {
-  /** Threads that work, the calling one among them; as many as the machine has logical cores unless told otherwise. */
-  readonly threads?: number;
-  /** Bytes that its memory may grow to; at most (and unless told otherwise) 4 GiB less 64 KiB. */
-  readonly maximumBytes?: number;
-}
+import { WasmEngine, type WasmExecutorOptions } from "./engine.ts";
+import type { WasmBinding } from "./kernel.ts";
+import { type MemoryBlock, WasmBuffer, type WasmMemory } from "./memory.ts";
+import { wasmRunners } from "./runners.ts";
 
 /**
  * Computes in float32 with 128-bit SIMD WebAssembly on several threads.
@@ -62,47 +41,35 @@ export interface WasmExecutorOptions {
  * executor.close();
  * ```
  */
-export class WasmExecutor implements Executor, WasmLauncher {
+export class WasmExecutor implements Executor {
   /** The name under which devices know it. */
   readonly name = "wasm";
   /** Tensors are float32 unless told otherwise. */
   readonly defaultDType = "float32";
+  readonly #engine: WasmEngine;
   readonly #memory: WasmMemory;
-  /** Missing where there is only the calling thread. */
-  readonly #pool: WorkerPool | null;
-  readonly #kernels = new Map<string, CompiledKernel>();
-  readonly #arguments: MemoryBlock;
-  readonly #scratch: MemoryBlock;
-  readonly #temporaries: MemoryBlock[] = [];
   #buffers = 0;
   #bytes = 0;
 
   /** Makes an executor. Throws DeviceError where there is no address range for its memory, ConfigError for a bad thread count. */
   constructor(options: WasmExecutorOptions = {}) {
-    const shared = canWait();
-    this.#memory = new WasmMemory({ shared, maximumBytes: options.maximumBytes });
-    this.#pool = shared ? new WorkerPool(this.#memory) : null;
-    this.#arguments = this.#memory.take(4 * ARGUMENT_WORDS);
-    this.#scratch = this.#memory.take(SCRATCH_BYTES);
-    this.setThreads(options.threads ?? globalThis.navigator?.hardwareConcurrency ?? 1);
+    this.#engine = new WasmEngine(options);
+    this.#memory = this.#engine.memory;
   }
 
   /** Threads that may work on one launch, the calling one among them. */
   get threads(): number {
-    return this.#pool?.threads ?? 1;
+    return this.#engine.threads;
   }
 
   /** Threads that would work on a launch now: those that run by now. */
   get running(): number {
-    return this.#pool?.running ?? 1;
+    return this.#engine.running;
   }
 
   /** Sets how many threads work, the calling one among them. Throws ConfigError unless it is a whole number from 1. */
   setThreads(threads: number): void {
-    if (!(Number.isInteger(threads) && threads >= 1)) {
-      throw new ConfigError(`wasm: threads is ${threads}; give a whole number, 1 or more`);
-    }
-    this.#pool?.setThreads(threads);
+    this.#engine.setThreads(threads);
   }
 
   /**
@@ -110,12 +77,12 @@ export class WasmExecutor implements Executor, WasmLauncher {
    * threads start only while the caller does not compute. Throws DeviceError where one could not be started.
    */
   async ready(): Promise<void> {
-    await this.#pool?.ready();
+    await this.#engine.ready();
   }
 
   /** Ends the worker threads. The executor still computes, on the calling thread. */
   close(): void {
-    this.#pool?.close();
+    this.#engine.close();
   }
 
   /** Reserves `byteLength` bytes with undefined content. Throws DeviceError when memory is exhausted. */
@@ -165,75 +132,15 @@ export class WasmExecutor implements Executor, WasmLauncher {
     const from = inputs.map((binding) => this.#bind(binding, name));
     const to = outputs.map((binding) => this.#bind(binding, name));
     try {
-      wasmRunners[name](this, parameters, from, to);
+      wasmRunners[name](this.#engine, parameters, from, to);
     } finally {
-      for (const block of this.#temporaries) this.#memory.give(block);
-      this.#temporaries.length = 0;
+      this.#engine.freeTemporaries();
     }
   }
 
   /** Buffers in use, their bytes, and the bytes of the whole memory. */
   memory(): MemoryLevel {
     return { buffers: this.#buffers, bytes: this.#bytes, reserved: this.#memory.reserved };
-  }
-
-  /** Runs all items of a kernel, compiling it the first time. See {@linkcode WasmLauncher}. */
-  launch(
-    kernel: WasmKernel,
-    words: readonly number[],
-    items: number,
-    options: LaunchOptions = {},
-  ): void {
-    if (items === 0) return;
-    const compiled = this.#kernels.get(kernel.key) ?? this.#compile(kernel);
-    const address = words.length <= ARGUMENT_WORDS
-      ? this.#arguments.address
-      : this.temporary(4 * words.length);
-    const view = this.#memory.words;
-    const first = address / 4;
-    for (let i = 0; i < words.length; i++) view[first + i] = words[i];
-    const grain = Math.min(options.grain ?? 1, items);
-    const scratch = this.#scratch.address;
-    const pool = this.#pool;
-    if (pool && (options.parallel ?? items > grain) && pool.threads > 1) {
-      return pool.launch(compiled, address, items, grain, scratch);
-    }
-    const step = Math.max(grain, Math.ceil(items / CALLS));
-    try {
-      for (let begin = 0; begin < items; begin += step) {
-        compiled.run(address, begin, Math.min(begin + step, items), scratch);
-      }
-    } catch (error) {
-      throw trapped(kernel.key, error);
-    }
-  }
-
-  /** The address of `byteLength` bytes with undefined content, given back when the current {@linkcode run} ends. */
-  temporary(byteLength: number): number {
-    const block = this.#memory.take(byteLength);
-    this.#temporaries.push(block);
-    return block.address;
-  }
-
-  #compile(kernel: WasmKernel): CompiledKernel {
-    const builder = new ModuleBuilder({ shared: this.#memory.shared });
-    kernel.build(builder);
-    const bytes = builder.bytes();
-    const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), {
-      env: { memory: this.#memory.memory },
-    });
-    // Kept for the workers, which may start later.
-    const block = this.#memory.take(bytes.length);
-    new Uint8Array(this.#memory.memory.buffer).set(bytes, block.address);
-    const compiled: CompiledKernel = {
-      key: kernel.key,
-      slot: this.#kernels.size,
-      run: instance.exports.run as CompiledKernel["run"],
-      module: block.address,
-      moduleBytes: bytes.length,
-    };
-    this.#kernels.set(kernel.key, compiled);
-    return compiled;
   }
 
   /** A buffer of this executor and its block. */

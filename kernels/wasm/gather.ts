@@ -12,8 +12,11 @@ type IndexedLayout = AxisLayout & {
   readonly indexStrides: readonly [number, number, number];
 };
 
-/** Columns of `scatterAdd` that one item adds up: a cache line. */
-const STRIP = 16;
+/** Columns of `scatterAdd` that one item adds up are a multiple of this: a cache line. */
+const LINE = 16;
+
+/** Items of `scatterAdd` to a thread, so that threads end together. */
+const ITEMS_PER_THREAD = 4;
 
 /** The arguments that both kernels begin with. */
 function indexedWords(
@@ -53,8 +56,7 @@ function defineGather(indexPerElement: boolean): WasmKernel {
     const { source, index, destination, length, inner, count, ...strides } = indexedArguments(body);
     const from = body.variable(0), to = body.variable(0), plane = body.variable(0);
     const place = body.variable(0), column = body.variable(0);
-    body.forItems((item) => {
-      const [outer, row] = body.divide(item, count);
+    body.forItemPairs(count, (item, outer, row) => {
       code.set(to, wordAt(destination, multiply(item, inner)));
       code.set(plane, wordAt(source, multiply(outer, multiply(length, inner))));
       code.set(
@@ -178,24 +180,27 @@ export const scatterAdd: WasmRunner<"scatterAdd"> = (
   if (length === 0 || inner === 0) return;
   const kernels = scatterKernels[sharedNumberKind("scatterAdd", values, output)];
   const indexPerElement = inner > 1 && indexStrides[2] !== 0;
-  const strips = Math.ceil(inner / STRIP);
+  // Wide strips read and write long rows; there are no more than keep the threads busy.
+  const wanted = Math.ceil(ITEMS_PER_THREAD * executor.threads / Math.max(1, outer));
+  const stripWidth = LINE * Math.ceil(inner / Math.min(wanted, Math.ceil(inner / LINE)) / LINE);
+  const strips = Math.ceil(inner / stripWidth);
   // Ranges cost a look at every index each: only where there is too little else to share.
   const ranges = Math.min(length, Math.max(1, Math.ceil(executor.threads / (outer * strips))));
   const rangeLength = Math.ceil(length / ranges);
   const words = [
     ...indexedWords(layout, [values.address, index.address, output.address]),
-    STRIP,
+    stripWidth,
     strips,
     rangeLength,
     Math.ceil(length / rangeLength),
   ];
-  const items = outer * strips * Math.ceil(length / rangeLength);
-  const width = Math.min(inner, STRIP);
+  const parts = outer * strips * Math.ceil(length / rangeLength);
+  const width = Math.min(inner, stripWidth);
   const nanoseconds = count * (2 + width * (indexPerElement ? 1 : 0.3)) + rangeLength * width * 0.2;
   executor.launch(
     indexPerElement ? kernels.elements : kernels.rows,
     words,
-    items,
-    splitWork(items, nanoseconds),
+    parts,
+    splitWork(parts, nanoseconds),
   );
 };

@@ -1,6 +1,6 @@
 // Kernels `unfold` and `fold`: sliding windows over images, every window a column, and the adjoint.
 
-import type { WindowLayout } from "../kernel.ts";
+import type { KernelParameters, WindowLayout } from "../kernel.ts";
 import {
   add,
   constantI32,
@@ -10,6 +10,7 @@ import {
   subtract,
   type Value,
 } from "./assembler.ts";
+import { copy } from "./copy.ts";
 import { type NumberKind, sharedNumberKind, storedWord } from "./elements.ts";
 import { defineKernel, type KernelBody, wordAt } from "./emit.ts";
 import { splitWork, type WasmKernel, type WasmRunner } from "./kernel.ts";
@@ -73,6 +74,32 @@ function windowArguments(body: KernelBody) {
   };
 }
 
+/**
+ * Windows that lie side by side within the image, as in a patch embedding: each pixel is in one at most, so
+ * that both kernels only move elements. The copy from image to columns.
+ */
+function sideBySide(layout: WindowLayout): KernelParameters["copy"] | null {
+  const { height, width, kernel, stride, dilation, padding, outputHeight, outputWidth } = layout;
+  const within = padding.every((size) => size === 0) && dilation.every((step) => step === 1) &&
+    kernel[0] === stride[0] && kernel[1] === stride[1];
+  if (!within) return null;
+  const windows = outputHeight * outputWidth;
+  const planes = layout.batch * layout.channels;
+  return {
+    shape: [planes, kernel[0], kernel[1], outputHeight, outputWidth],
+    sourceOffset: 0,
+    sourceStrides: [height * width, width, 1, kernel[0] * width, kernel[1]],
+    destinationOffset: 0,
+    destinationStrides: [
+      kernel[0] * kernel[1] * windows,
+      kernel[1] * windows,
+      windows,
+      outputWidth,
+      1,
+    ],
+  };
+}
+
 /** Items are rows of the result: (batch and channel, kernel row, kernel column), with one element for each window. */
 const unfoldKernel = defineKernel("unfold", (body) => {
   const { code } = body;
@@ -115,6 +142,8 @@ const unfoldKernel = defineKernel("unfold", (body) => {
 /** Writes every window as a column; what lies outside the image reads as `fill`. */
 export const unfold: WasmRunner<"unfold"> = (executor, parameters, [image], [columns]) => {
   const { batch, channels, kernel, outputHeight, outputWidth } = parameters;
+  const moved = sideBySide(parameters);
+  if (moved) return copy(executor, moved, [image], [columns]);
   const fill = storedWord(parameters.fill, columns.dtype);
   const words = windowWords(parameters, image.address, columns.address, fill);
   const items = batch * channels * kernel[0] * kernel[1];
@@ -183,6 +212,17 @@ const foldKernels = { f32: defineFold("f32"), i32: defineFold("i32") };
 export const fold: WasmRunner<"fold"> = (executor, parameters, [columns], [image]) => {
   const { batch, channels, height, kernel, width, outputHeight, outputWidth } = parameters;
   if (width === 0) return;
+  const moved = sideBySide(parameters);
+  if (moved && outputHeight * kernel[0] === height && outputWidth * kernel[1] === width) {
+    const back = {
+      shape: moved.shape,
+      sourceOffset: 0,
+      sourceStrides: moved.destinationStrides,
+      destinationOffset: 0,
+      destinationStrides: moved.sourceStrides,
+    };
+    return copy(executor, back, [columns], [image]);
+  }
   const words = windowWords(parameters, image.address, columns.address, 0);
   const items = batch * channels * height;
   const added = outputHeight * outputWidth * kernel[0] * kernel[1] / height;

@@ -5,20 +5,14 @@ import { ConfigError, DeviceError, DTypeError, ReleasedError, ValueError } from 
 import type { DType } from "../../kernels/kernel.ts";
 import { add, constantI32, load, multiply } from "../../kernels/wasm/assembler.ts";
 import { defineKernel, wordAt } from "../../kernels/wasm/emit.ts";
+import { WasmEngine } from "../../kernels/wasm/engine.ts";
 import { WasmExecutor } from "../../kernels/wasm/executor.ts";
-import { WasmBuffer } from "../../kernels/wasm/memory.ts";
 import { floatWord, splitWork } from "../../kernels/wasm/kernel.ts";
 import { randomNumbers, runKernel } from "./harness.ts";
 
 /** A fresh buffer bound as a type. */
 function bind(executor: WasmExecutor, byteLength: number, dtype: DType = "float32") {
   return { buffer: executor.allocate(byteLength), byteOffset: 0, dtype };
-}
-
-/** The address of a buffer made by a WebAssembly executor. */
-function addressOf(buffer: unknown): number {
-  if (!(buffer instanceof WasmBuffer)) throw new TypeError("not a buffer of this executor");
-  return buffer.address;
 }
 
 Deno.test("executor: reads back what was written, as the binding's type", () => {
@@ -100,63 +94,56 @@ const doubleWords = defineKernel("test double", (body) => {
 });
 
 Deno.test("launch: more argument words than usual, and none", () => {
-  const executor = new WasmExecutor({ threads: 1 });
-  const output = bind(executor, 4 * 20_000, "int32");
-  const address = addressOf(output.buffer);
+  const engine = new WasmEngine({ threads: 1 });
+  const { address } = engine.memory.take(4 * 20_000);
   const words = Array.from({ length: 20_000 }, (_, index) => index);
-  executor.launch(doubleWords, [address, ...words], 20_000);
-  assertEquals(executor.read(output, 20_000), Int32Array.from(words, (word) => 2 * word));
-  executor.launch(doubleWords, [address], 0);
-});
-
-Deno.test("launch: temporary memory is given back when a call ends, and when it throws", () => {
-  const executor = new WasmExecutor({ threads: 1, maximumBytes: 8 << 20 });
-  const x = randomNumbers(70_000, 1); // its sort takes 1.1 MB of temporary memory
-  for (let repeat = 0; repeat < 20; repeat++) {
-    runKernel(executor, "sort", { outer: 1, length: 70_000, inner: 1, descending: false }, [
-      { data: x },
-    ], [{ count: 70_000, dtype: "int32" }]);
-  }
-  // Calls outside of `run` keep theirs until the next `run` ends, whether or not it succeeds.
-  for (let repeat = 0; repeat < 20; repeat++) {
-    executor.temporary(1 << 20);
-    assertThrows(() =>
-      runKernel(
-        executor,
-        "cumulativeSum",
-        { outer: 1, length: 1, inner: 1, reverse: false },
-        [{ data: Int32Array.of(1), dtype: "int32" }],
-        [{ count: 1 }],
-      ), DTypeError);
-  }
+  engine.launch(doubleWords, [address, ...words], 20_000);
+  engine.freeTemporaries();
+  assertEquals(
+    [...engine.memory.words.subarray(address / 4, address / 4 + 20_000)],
+    words.map((word) => 2 * word),
+  );
+  engine.launch(doubleWords, [address], 0);
 });
 
 Deno.test("launch: a float32 argument keeps its bits", () => {
-  const executor = new WasmExecutor({ threads: 1 });
-  const output = bind(executor, 4);
+  const engine = new WasmEngine({ threads: 1 });
+  const { address } = engine.memory.take(4);
   const store = defineKernel("test float argument", (body) => {
-    const [address] = body.arguments(1);
-    body.code.store("f32.store", address, 0, body.floatArgument(1));
+    const [output] = body.arguments(1);
+    body.code.store("f32.store", output, 0, body.floatArgument(1));
   });
-  executor.launch(store, [addressOf(output.buffer), floatWord(-0.1)], 1);
-  assertEquals(executor.read(output, 1), Float32Array.of(-0.1));
+  engine.launch(store, [address, floatWord(-0.1)], 1);
+  assertEquals(engine.memory.floats[address / 4], Math.fround(-0.1));
 });
 
-Deno.test("launch: a kernel that traps is a DeviceError naming it, and the executor goes on", () => {
-  const executor = new WasmExecutor({ threads: 1 });
+Deno.test("launch: a kernel that traps is a DeviceError naming it, and the next one runs", () => {
+  const engine = new WasmEngine({ threads: 1 });
   const trap = defineKernel("test trap", (body) => {
     body.code.drop(load("i32.load", constantI32(-4)));
   });
-  assertThrows(() => executor.launch(trap, [], 3), DeviceError, "kernel test trap trapped");
-  const data = Float32Array.of(1, 2);
-  const [sums] = runKernel(
-    executor,
-    "cumulativeSum",
-    { outer: 1, length: 2, inner: 1, reverse: false },
-    [{ data }],
-    [{ count: 2 }],
-  );
-  assertEquals(sums, Float32Array.of(1, 3));
+  assertThrows(() => engine.launch(trap, [], 3), DeviceError, "kernel test trap trapped");
+  const { address } = engine.memory.take(8);
+  engine.launch(doubleWords, [address, 3, 4], 2);
+  assertEquals([...engine.memory.words.subarray(address / 4, address / 4 + 2)], [6, 8]);
+});
+
+Deno.test("executor: temporary memory is given back when a call ends, and when it throws", () => {
+  const executor = new WasmExecutor({ threads: 1, maximumBytes: 8 << 20 });
+  const x = { data: randomNumbers(70_000, 1) }; // its sort takes 1.1 MB of temporary memory
+  const sort = { outer: 1, length: 70_000, inner: 1, descending: false };
+  for (let repeat = 0; repeat < 20; repeat++) {
+    runKernel(executor, "sort", sort, [x], [{ count: 70_000, dtype: "int32" }]);
+  }
+  // A length beyond the data makes the sort read past the memory's end, and trap.
+  const beyond = { ...sort, outer: 100, length: 100_000 };
+  for (let repeat = 0; repeat < 20; repeat++) {
+    assertThrows(
+      () => runKernel(executor, "sort", beyond, [x], [{ count: 70_000, dtype: "int32" }]),
+      DeviceError,
+      "kernel sort f32 ascending trapped",
+    );
+  }
 });
 
 Deno.test("splitWork: small launches stay on the calling thread, large ones go out in pieces", () => {

@@ -320,8 +320,14 @@ const largeWindows: WindowLayout = {
   ...{ dilation: [1, 1], padding: [1, 2, 1, 2], outputHeight: 65, outputWidth: 67 },
 };
 
+/** Windows side by side, as in a patch embedding; the second leaves pixels over. */
+const patches: readonly WindowLayout[] = [[32, 48], [33, 50]].map(([height, width]) => ({
+  ...{ batch: 3, channels: 3, height, width, kernel: [8, 16], stride: [8, 16] },
+  ...{ dilation: [1, 1], padding: [0, 0, 0, 0], outputHeight: 4, outputWidth: 3 },
+}));
+
 Deno.test("unfold: stride, dilation, uneven padding and fill", async () => {
-  for (const layout of [...windowLayouts(200), largeWindows]) {
+  for (const layout of [...windowLayouts(200), ...patches, largeWindows]) {
     const data = randomNumbers(layout.batch * layout.channels * layout.height * layout.width, 1);
     const pixels = pixelsOfColumns(layout);
     const expected = Float32Array.from(pixels, (pixel) => pixel < 0 ? -2.5 : data[pixel]);
@@ -333,7 +339,7 @@ Deno.test("unfold: stride, dilation, uneven padding and fill", async () => {
 });
 
 Deno.test("fold: overlaps add, what lies outside is dropped, pixels without a window are zero", async () => {
-  for (const layout of [...windowLayouts(200), largeWindows]) {
+  for (const layout of [...windowLayouts(200), ...patches, largeWindows]) {
     const pixels = pixelsOfColumns(layout);
     const count = layout.batch * layout.channels * layout.height * layout.width;
     const data = randomNumbers(pixels.length, 2);

@@ -11,20 +11,14 @@ import {
   readModifyWrite,
 } from "../../kernels/wasm/assembler.ts";
 import { defineKernel, type KernelBody, wordAt } from "../../kernels/wasm/emit.ts";
-import { WasmExecutor } from "../../kernels/wasm/executor.ts";
-import { WasmBuffer } from "../../kernels/wasm/memory.ts";
+import { WasmEngine } from "../../kernels/wasm/engine.ts";
 
-/** A buffer of `count` zero words, with its address and its content. */
-function zeroWords(executor: WasmExecutor, count: number) {
-  const buffer = executor.allocate(4 * count);
-  assert(buffer instanceof WasmBuffer);
-  const binding = { buffer, byteOffset: 0, dtype: "int32" } as const;
-  executor.write(binding, new Int32Array(count));
-  return {
-    address: buffer.address,
-    read: () => executor.read(binding, count),
-    clear: () => executor.write(binding, new Int32Array(count)),
-  };
+/** A block of `count` zero words, with its address and its content. */
+function zeroWords(engine: WasmEngine, count: number) {
+  const { address } = engine.memory.take(4 * count);
+  const view = () => engine.memory.words.subarray(address / 4, address / 4 + count);
+  view().fill(0);
+  return { address, read: () => new Int32Array(view()), clear: () => view().fill(0) };
 }
 
 /** Adds 1 to the word of each item. Argument: the words. */
@@ -74,131 +68,131 @@ const trapElsewhere = defineKernel("test trap elsewhere", (body) => {
 });
 
 Deno.test("workers: launches are complete while threads are still being started", () => {
-  const executor = new WasmExecutor({ threads: 3 });
-  const counts = zeroWords(executor, 1000);
+  const engine = new WasmEngine({ threads: 3 });
+  const counts = zeroWords(engine, 1000);
   let launches = 0;
-  assertEquals(executor.running, 1);
-  for (const begun = performance.now(); executor.running < 3; launches++) {
-    executor.launch(countItems, [counts.address], 1000);
+  assertEquals(engine.running, 1);
+  for (const begun = performance.now(); engine.running < 3; launches++) {
+    engine.launch(countItems, [counts.address], 1000);
     assert(performance.now() < begun + 20_000, "two threads did not start in 20 seconds");
   }
   assertEquals(counts.read(), new Int32Array(1000).fill(launches));
-  const counter = zeroWords(executor, 1), threads = zeroWords(executor, 3);
-  executor.launch(meet, [threads.address, counter.address, 3], 3);
+  const counter = zeroWords(engine, 1), threads = zeroWords(engine, 3);
+  engine.launch(meet, [threads.address, counter.address, 3], 3);
   assertEquals(new Set(threads.read()).size, 3);
-  executor.close();
+  engine.close();
 });
 
 Deno.test("workers: as many threads as asked work on one launch", async () => {
-  const executor = new WasmExecutor({ threads: 4 });
-  await executor.ready();
-  const counter = zeroWords(executor, 1), threads = zeroWords(executor, 4);
-  executor.launch(meet, [threads.address, counter.address, 4], 4);
+  const engine = new WasmEngine({ threads: 4 });
+  await engine.ready();
+  const counter = zeroWords(engine, 1), threads = zeroWords(engine, 4);
+  engine.launch(meet, [threads.address, counter.address, 4], 4);
   assertEquals(new Set(threads.read()).size, 4);
   assertEquals([...counter.read()], [4]);
-  executor.close();
+  engine.close();
 });
 
 Deno.test("workers: every item is done exactly once, in every launch, at every grain", async () => {
-  const executor = new WasmExecutor({ threads: 3 });
-  await executor.ready();
+  const engine = new WasmEngine({ threads: 3 });
+  await engine.ready();
   for (const items of [1, 2, 3, 5, 65, 257, 10_007]) {
-    const counts = zeroWords(executor, items + 1);
+    const counts = zeroWords(engine, items + 1);
     let launches = 0;
     for (const grain of [1, 2, 7, 64, items]) {
       for (let repeat = 0; repeat < 20; repeat++, launches++) {
-        executor.launch(countItems, [counts.address], items, { grain, parallel: true });
+        engine.launch(countItems, [counts.address], items, { grain, parallel: true });
       }
     }
     assertEquals([...counts.read()], [...new Array(items).fill(launches), 0]);
   }
-  executor.close();
+  engine.close();
 });
 
 Deno.test("workers: a trap on another thread is a DeviceError here, and the next launch is whole", async () => {
-  const executor = new WasmExecutor({ threads: 2 });
-  await executor.ready();
-  const home = zeroWords(executor, 1), counter = zeroWords(executor, 1);
-  executor.launch(noteThread, [home.address], 1, { parallel: false });
+  const engine = new WasmEngine({ threads: 2 });
+  await engine.ready();
+  const home = zeroWords(engine, 1), counter = zeroWords(engine, 1);
+  engine.launch(noteThread, [home.address], 1, { parallel: false });
   for (let repeat = 0; repeat < 3; repeat++) {
     counter.clear();
     assertThrows(
-      () => executor.launch(trapElsewhere, [counter.address, 2, home.read()[0]], 2),
+      () => engine.launch(trapElsewhere, [counter.address, 2, home.read()[0]], 2),
       DeviceError,
       "kernel test trap elsewhere trapped: RuntimeError",
     );
-    const counts = zeroWords(executor, 257);
-    executor.launch(countItems, [counts.address], 257);
+    const counts = zeroWords(engine, 257);
+    engine.launch(countItems, [counts.address], 257);
     assertEquals(counts.read(), new Int32Array(257).fill(1));
   }
-  executor.close();
+  engine.close();
 });
 
 Deno.test("workers: a trap on this thread waits for the others first", async () => {
-  const executor = new WasmExecutor({ threads: 2 });
-  await executor.ready();
-  const counter = zeroWords(executor, 1);
+  const engine = new WasmEngine({ threads: 2 });
+  await engine.ready();
+  const counter = zeroWords(engine, 1);
   // No thread has scratch memory at 0: both trap.
   assertThrows(
-    () => executor.launch(trapElsewhere, [counter.address, 2, 0], 2),
+    () => engine.launch(trapElsewhere, [counter.address, 2, 0], 2),
     DeviceError,
     "kernel test trap elsewhere trapped",
   );
   counter.clear();
-  const threads = zeroWords(executor, 2);
-  executor.launch(meet, [threads.address, counter.address, 2], 2);
+  const threads = zeroWords(engine, 2);
+  engine.launch(meet, [threads.address, counter.address, 2], 2);
   assertEquals(new Set(threads.read()).size, 2);
-  executor.close();
+  engine.close();
 });
 
 Deno.test("workers: memory that grows between launches is seen by all threads", async () => {
-  const executor = new WasmExecutor({ threads: 2 });
-  await executor.ready();
-  const small = zeroWords(executor, 4);
-  executor.launch(countItems, [small.address], 4); // compiled by all before the growth
+  const engine = new WasmEngine({ threads: 2 });
+  await engine.ready();
+  const small = zeroWords(engine, 4);
+  engine.launch(countItems, [small.address], 4); // compiled by all before the growth
   for (let round = 0; round < 5; round++) {
-    const { reserved } = executor.memory();
-    const counts = zeroWords(executor, 1 << 20);
-    assert(executor.memory().reserved > reserved);
-    executor.launch(countItems, [counts.address], 1 << 20, { grain: 1000 });
+    const { reserved } = engine.memory;
+    const counts = zeroWords(engine, 1 << 20);
+    assert(engine.memory.reserved > reserved);
+    engine.launch(countItems, [counts.address], 1 << 20, { grain: 1000 });
     assert(counts.read().every((count) => count === 1));
     // A kernel first seen now: its module lies where the memory has just grown to.
-    const counter = zeroWords(executor, 1), threads = zeroWords(executor, 2);
+    const counter = zeroWords(engine, 1), threads = zeroWords(engine, 2);
     const fresh = { key: `test meet ${round}`, build: meet.build };
-    executor.launch(fresh, [threads.address, counter.address, 2], 2);
+    engine.launch(fresh, [threads.address, counter.address, 2], 2);
     assertEquals(new Set(threads.read()).size, 2);
   }
   assertEquals([...small.read()], [1, 1, 1, 1]);
-  executor.close();
+  engine.close();
 });
 
 Deno.test("workers: threads may be added and taken away at run time", async () => {
-  const executor = new WasmExecutor({ threads: 1 });
-  assertEquals(executor.threads, 1);
+  const engine = new WasmEngine({ threads: 1 });
+  assertEquals(engine.threads, 1);
   for (const threads of [3, 2, 4]) {
-    executor.setThreads(threads);
-    await executor.ready();
-    assertEquals(executor.threads, threads);
-    const counter = zeroWords(executor, 1), seen = zeroWords(executor, threads);
-    executor.launch(meet, [seen.address, counter.address, threads], threads);
+    engine.setThreads(threads);
+    await engine.ready();
+    assertEquals(engine.threads, threads);
+    const counter = zeroWords(engine, 1), seen = zeroWords(engine, threads);
+    engine.launch(meet, [seen.address, counter.address, threads], threads);
     assertEquals(new Set(seen.read()).size, threads);
   }
-  executor.setThreads(1);
-  const seen = zeroWords(executor, 100);
-  executor.launch(noteThread, [seen.address], 100, { parallel: true });
+  engine.setThreads(1);
+  const seen = zeroWords(engine, 100);
+  engine.launch(noteThread, [seen.address], 100, { parallel: true });
   assertEquals(new Set(seen.read()).size, 1);
-  executor.close();
+  engine.close();
 });
 
 Deno.test("workers: a closed executor computes alone and takes no new threads", async () => {
-  const executor = new WasmExecutor({ threads: 3 });
-  await executor.ready();
-  executor.close();
-  assertEquals(executor.threads, 1);
-  const counts = zeroWords(executor, 1000);
-  executor.launch(countItems, [counts.address], 1000);
+  const engine = new WasmEngine({ threads: 3 });
+  await engine.ready();
+  engine.close();
+  assertEquals(engine.threads, 1);
+  const counts = zeroWords(engine, 1000);
+  engine.launch(countItems, [counts.address], 1000);
   assertEquals(counts.read(), new Int32Array(1000).fill(1));
-  assertThrows(() => executor.setThreads(2), DeviceError, "closed");
+  assertThrows(() => engine.setThreads(2), DeviceError, "closed");
 });
 
 /** Runs a program in a process of its own and gives what it printed; fails where it does not end. */
@@ -264,10 +258,10 @@ Deno.test("workers: where none can be started, ready() says so and launches are 
   };
   Object.defineProperty(globalThis, "process", { value: failing, configurable: true });
   try {
-    const executor = new WasmExecutor({ threads: 2 });
-    await assertRejects(() => executor.ready(), DeviceError, "no more threads");
-    const counts = zeroWords(executor, 100);
-    executor.launch(countItems, [counts.address], 100);
+    const engine = new WasmEngine({ threads: 2 });
+    await assertRejects(() => engine.ready(), DeviceError, "no more threads");
+    const counts = zeroWords(engine, 100);
+    engine.launch(countItems, [counts.address], 100);
     assertEquals(counts.read(), new Int32Array(100).fill(1));
   } finally {
     Object.defineProperty(globalThis, "process", { value: process, configurable: true });
