@@ -1,26 +1,27 @@
 // CGP, the Contrastive Gradient Proxy: what the gradient by a token would be, without a backward pass.
 
 import { ConfigError, ShapeError } from "../errors.ts";
+import { sigmoid } from "../kernels/expression/functions.ts";
 import {
   div,
-  layerNorm,
+  l2Normalize,
+  matmul,
   maximum,
   mul,
-  norm,
+  ones,
   pointwise,
-  reshape,
+  scoped,
   showShape,
   slice,
   sub,
-  sum,
   type Tensor,
   unsqueeze,
   withoutRecording,
 } from "../tensor/mod.ts";
-import { sigmoid } from "../kernels/expression/functions.ts";
-import { boxSum, type Grid } from "./grid.ts";
+import { boxMatrix, boxSum, type Grid, patchCount } from "./grid.ts";
+import { normalizeTokens, patchTokensOf } from "./tokens.ts";
 
-/** Where the contrast comes from. */
+/** Where the contrast comes from; {@linkcode gradientProxy} has the formulas. */
 export type ProxySource = "attention" | "prototype" | "neighbour" | "view" | "text";
 
 /** The sources by name, for options and help. */
@@ -38,63 +39,76 @@ export interface ProxyInputs {
   readonly tokens: Tensor;
   /** Patches along the image. */
   readonly grid: Grid;
-  /** Directions of the classes real and fake, [2, width]: for `prototype`, `attention` and `text`. */
+  /** Directions of the classes real (row 0) and forged (row 1), [2, width]: for `prototype`, `attention` and `text`. */
   readonly directions?: Tensor;
-  /** Attention of the class token times |value|, [batch, patches]: for `attention`. */
-  readonly attention?: Tensor;
-  /** The tokens of the image without its fine artifacts, same shape as `tokens`: for `view`. */
+  /** How much the class token reads from each token, [batch, 1 + patches]: for `attention`. */
+  readonly reading?: Tensor;
+  /** The tokens of the image without its fine artifacts ({@linkcode withoutFineDetail}), shaped as `tokens`: for `view`. */
   readonly otherView?: Tensor;
-  /** Divides the similarities; 1 by default. */
+  /** Divides the similarities of tokens and directions; 1 by default. */
   readonly temperature?: number;
 }
 
 /**
- * The proxy q_i for every patch (the role is the abstract's of arXiv 2603.24057; every formula is our reading).
+ * The proxy q_i of the loss's gradient by each patch token (its role is fixed by the abstract of arXiv 2603.24057;
+ * every formula is our reading). z_i is the token after layer normalization without affine part.
  *
- * - `prototype` and `text`: the closed-form gradient of -log softmax_fake(<z_i, p_k> / t) by the normalized token
- *   z_i, q_i = P(real | z_i) (p_real - p_fake) / t. The hypothesis is "fake" always, in training and at inference.
- * - `attention`: the direction of `prototype`, with the size of the class token's attention times |value|.
- * - `neighbour`: z_i less the mean of its 8 neighbours on the patch grid.
+ * - `prototype` and `text`: the gradient of -log softmax_forged(<z_i, p_k> / t) by z_i, in closed form:
+ *   q_i = P(real | z_i) (p_real - p_forged) / t. The hypothesis is "forged" always, in training and at inference.
+ * - `attention`: the direction of `prototype`, at the size of the class token's attention times |value|.
+ * - `neighbour`: z_i less the mean of its (up to 8) neighbours on the patch grid.
  * - `view`: z_i less the same token of the image without its fine artifacts.
  *
- * Not recorded: q is a constant to differentiation.
+ * Not recorded: q is a constant to differentiation. While both directions are 0, as before their first update, the
+ * first three sources give q = 0.
  *
  * @returns [batch, patches, width].
  * @throws {ConfigError} An input that the source needs is missing.
+ * @throws {ShapeError} The inputs do not fit together.
+ *
+ * @example
+ * ```ts
+ * import { tensor } from "@corit/corit";
+ * import { gradientProxy } from "@corit/corit/corit";
+ * import { assertEquals } from "@std/assert";
+ *
+ * // A class token and two patches of width 2, which normalize to (1, -1) and (-1, 1).
+ * const tokens = tensor([[[0, 0], [9, 7], [3, 5]]]);
+ * const q = gradientProxy("neighbour", { tokens, grid: [1, 2] });
+ * assertEquals(q.mul(10).to("int32").toArray(), [[[19, -19], [-19, 19]]]);
+ * ```
  */
 export function gradientProxy(source: ProxySource, inputs: ProxyInputs): Tensor {
-  return withoutRecording(() => {
-    const { tokens, grid } = inputs;
-    const patches = patchesOf(tokens, grid);
-    switch (source) {
-      case "prototype":
-      case "text":
-        return closedFormGradient(patches, required(source, inputs, "directions"), inputs);
-      case "attention": {
-        const q = closedFormGradient(patches, required(source, inputs, "directions"), inputs);
-        const direction = div(q, maximum(norm(q, 2, { keepAxes: true }), 1e-12));
-        return mul(direction, unsqueeze(required(source, inputs, "attention"), 2));
+  return withoutRecording(() =>
+    scoped(() => {
+      const { tokens, grid } = inputs;
+      const patches = patchTokensOf(normalizeTokens(tokens), grid);
+      switch (source) {
+        case "prototype":
+        case "text":
+          return closedFormGradient(patches, required(source, inputs, "directions"), inputs);
+        case "attention": {
+          const contrast = contrastOf(required(source, inputs, "directions"), patches);
+          const reading = slice(required(source, inputs, "reading"), undefined, [1]);
+          return mul(unsqueeze(reading, 2), l2Normalize(contrast));
+        }
+        case "neighbour":
+          return sub(patches, neighbourMean(patches, grid));
+        case "view": {
+          const other = normalizeTokens(required(source, inputs, "otherView"));
+          return sub(patches, patchTokensOf(other, grid));
+        }
+        default:
+          throw new ConfigError(
+            `gradientProxy: there is no source "${source}"; the sources are ` +
+              proxySources.join(", "),
+          );
       }
-      case "neighbour":
-        return sub(patches, neighbourMean(patches, grid));
-      case "view":
-        return sub(patches, patchesOf(required(source, inputs, "otherView"), grid));
-    }
-  });
+    })
+  );
 }
 
-/** The normalized patch tokens, without the class token. */
-function patchesOf(tokens: Tensor, [rows, columns]: Grid): Tensor {
-  if (tokens.rank !== 3 || tokens.shape[1] !== 1 + rows * columns) {
-    throw new ShapeError(
-      `gradientProxy: expected [batch, ${1 + rows * columns}, width] for a grid of ${rows} x ` +
-        `${columns}, but found ${showShape(tokens.shape)}`,
-    );
-  }
-  return layerNorm(slice(tokens, undefined, [1]));
-}
-
-function required<Name extends "directions" | "attention" | "otherView">(
+function required<Name extends "directions" | "reading" | "otherView">(
   source: ProxySource,
   inputs: ProxyInputs,
   name: Name,
@@ -104,28 +118,50 @@ function required<Name extends "directions" | "attention" | "otherView">(
   throw new ConfigError(`gradientProxy: the source "${source}" needs \`${name}\``);
 }
 
+/** p_real - p_forged: [width]. */
+function contrastOf(directions: Tensor, patches: Tensor): Tensor {
+  const width = patches.shape[2];
+  if (directions.rank !== 2 || directions.shape[0] !== 2 || directions.shape[1] !== width) {
+    throw new ShapeError(
+      `gradientProxy: expected directions [2, ${width}], but found ${showShape(directions.shape)}`,
+    );
+  }
+  return sub(slice(directions, 0), slice(directions, 1));
+}
+
+/** P(real | z) (p_real - p_forged) / t: the softmax over two similarities is the sigmoid of their difference. */
 const weightedContrast = pointwise((difference, contrast, temperature) =>
   sigmoid(difference.div(temperature)).mul(contrast).div(temperature)
 );
 
-/** P(real | z) (p_real - p_fake) / t with P from the softmax over both similarities, a sigmoid of their difference. */
 function closedFormGradient(
   patches: Tensor,
   directions: Tensor,
   { temperature = 1 }: ProxyInputs,
 ): Tensor {
-  const contrast = sub(slice(directions, 0), slice(directions, 1));
-  const difference = sum(mul(patches, contrast), 2, { keepAxes: true });
+  const contrast = contrastOf(directions, patches);
+  const difference = unsqueeze(matmul(patches, contrast), 2);
   return weightedContrast(difference, contrast, temperature);
 }
 
-/** The mean of the up to 8 neighbours of every patch. */
+/** The mean of the up to 8 neighbours of every patch; 0 for a patch without any. */
 function neighbourMean(patches: Tensor, grid: Grid): Tensor {
-  const [batch, count, width] = patches.shape;
-  // One map for every feature: [batch * width, patches].
-  const maps = reshape(patches.permute([0, 2, 1]), [batch * width, count]);
-  const others = sub(boxSum(maps, grid), maps);
-  const neighbours = sub(boxSum(maps.mul(0).add(1), grid), 1);
-  const means = div(others, maximum(neighbours, 1));
-  return reshape(means, [batch, width, count]).permute([0, 2, 1]);
+  const { dtype, device } = patches;
+  const neighbours = sub(boxSum(ones([1, patchCount(grid), 1], { dtype, device }), grid), 1);
+  return div(sub(boxSum(patches, grid), patches), maximum(neighbours, 1));
+}
+
+/**
+ * T of the source `view`: the mean over each pixel's 3x3 neighbourhood, edges repeated. Nothing is learned.
+ *
+ * @param images [batch, 3, height, width].
+ */
+export function withoutFineDetail(images: Tensor): Tensor {
+  return withoutRecording(() =>
+    scoped(() => {
+      const [height, width] = images.shape.slice(-2);
+      const vertical = matmul(boxMatrix(height, "repeated", images), images);
+      return matmul(vertical, boxMatrix(width, "repeated", images), { transposeB: true }).div(9);
+    })
+  );
 }

@@ -1,42 +1,57 @@
 // HRI, Hierarchical Representation Integration: what several depths know, side by side.
 
-import { ShapeError } from "../errors.ts";
-import { concat, layerNorm, mul, slice, type Tensor } from "../tensor/mod.ts";
+import { ConfigError } from "../errors.ts";
+import { concat, mul, type Tensor } from "../tensor/mod.ts";
+import type { Grid } from "./grid.ts";
 import { regionMean } from "./region_mask.ts";
+import { classTokenOf, normalizeTokens, patchTokensOf } from "./tokens.ts";
 
-/** One tapped depth. */
-export interface Tap {
-  /** [batch, 1 + patches, width], the class token first. */
-  readonly tokens: Tensor;
-  /** 1 inside the region, [batch, patches]. */
+/** Options of {@linkcode integrateHierarchy}. */
+export interface HierarchyOptions {
+  /** Patches along the image. */
+  readonly grid: Grid;
+  /** 1 inside the region over which patches are averaged, [batch, patches]. */
   readonly mask: Tensor;
+  /** One fixed factor for each depth; all 1 by default. */
+  readonly weights?: readonly number[];
 }
 
 /**
- * Concatenates, for every tap, the normalized class token and the mean of the region's normalized patches, each tap
- * scaled by a fixed weight (the role is the abstract's of arXiv 2603.24057; the formula is our reading). Nothing
- * is learned.
+ * Joins the depths: for each, the normalized class token and the mean of the region's normalized patch tokens, times
+ * the depth's fixed weight (the role is the abstract's of arXiv 2603.24057; the formula is our reading). Nothing is
+ * learned; gradients flow into every depth.
  *
- * @param taps The tapped depths, shallow first.
- * @param weights One weight a tap; equal by default.
- * @returns [batch, taps * 2 * width].
+ * @param depths Tokens [batch, 1 + patches, width] after each tapped block, shallow first.
+ * @returns [batch, depths * 2 * width].
+ * @throws {ConfigError} There is no depth, or not one weight for each.
+ *
+ * @example
+ * ```ts
+ * import { ones, tensor } from "@corit/corit";
+ * import { integrateHierarchy } from "@corit/corit/corit";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const tokens = tensor([[[3, 1], [1, 3], [1, 3]]]);
+ * const joined = integrateHierarchy([tokens, tokens], { grid: [1, 2], mask: ones([1, 2]) });
+ * assertEquals(joined.shape, [1, 8]);
+ * ```
  */
-export function integrateHierarchy(taps: readonly Tap[], weights?: readonly number[]): Tensor {
-  if (taps.length === 0 || (weights && weights.length !== taps.length)) {
-    throw new ShapeError(
-      `integrateHierarchy: ${taps.length} taps and ${weights?.length ?? "no"} weights; give at ` +
-        "least one tap, and one weight for each",
+export function integrateHierarchy(depths: readonly Tensor[], options: HierarchyOptions): Tensor {
+  const { grid, mask, weights = depths.map(() => 1) } = options;
+  if (depths.length === 0 || weights.length !== depths.length) {
+    throw new ConfigError(
+      `integrateHierarchy: ${depths.length} depths and ${weights.length} weights; give at least ` +
+        "one depth, and one weight for each",
     );
   }
   return concat(
-    taps.flatMap(({ tokens, mask }, at) => {
-      const normalized = layerNorm(tokens);
+    depths.flatMap((tokens, at) => {
+      const normalized = normalizeTokens(tokens);
       const parts = [
-        slice(normalized, undefined, 0),
-        regionMean(slice(normalized, undefined, [1]), mask),
+        classTokenOf(normalized),
+        regionMean(patchTokensOf(normalized, grid), mask),
       ];
-      const weight = weights?.[at] ?? 1;
-      return weight === 1 ? parts : parts.map((part) => mul(part, weight));
+      return weights[at] === 1 ? parts : parts.map((part) => mul(part, weights[at]));
     }),
     1,
   );

@@ -1,0 +1,32 @@
+/**
+ * CoRIT: a detector of forged images around a vision transformer, and its parts, each usable by itself.
+ *
+ * @module
+ */
+
+export {
+  CoritDetector,
+  type DetectorBatch,
+  type DetectorLosses,
+  type Inspection,
+  type Tap,
+} from "./detector.ts";
+export {
+  type CoritParts,
+  defaultParts,
+  defaultTaps,
+  type DetectorOptions,
+} from "./detector_options.ts";
+export {
+  gradientProxy,
+  type ProxyInputs,
+  type ProxySource,
+  proxySources,
+  withoutFineDetail,
+} from "./gradient_proxy.ts";
+export type { Grid } from "./grid.ts";
+export { type HierarchyOptions, integrateHierarchy } from "./hierarchy.ts";
+export { imageLoss, maskLoss } from "./losses.ts";
+export { type BatchTruth, Prototypes } from "./prototypes.ts";
+export { regionMask, type RegionMaskOptions, regionMean } from "./region_mask.ts";
+export { injectSignal } from "./signal_injection.ts";
