@@ -8,15 +8,19 @@ import { cumulativeSum } from "./cumulative.ts";
 import { fill } from "./fill.ts";
 import { gather, scatterAdd } from "./gather.ts";
 import type { WasmRunner } from "./kernel.ts";
+import { layerNorm, layerNormBackward } from "./layer_norm.ts";
 import { matmul } from "./matmul.ts";
 import { findNonFinite } from "./non_finite.ts";
 import { pointwise } from "./pointwise.ts";
+import { reduce } from "./reduce.ts";
+import { softmax, softmaxBackward } from "./softmax.ts";
 import { sort } from "./sort.ts";
 import { fold, unfold } from "./unfold.ts";
 
 /** The kernels of the WebAssembly executor by name. */
 export const wasmRunners = {
   pointwise,
+  reduce,
   copy,
   fill,
   convert,
@@ -29,4 +33,8 @@ export const wasmRunners = {
   fold,
   findNonFinite,
   matmul,
+  softmax,
+  softmaxBackward,
+  layerNorm,
+  layerNormBackward,
 } as unknown as { readonly [Name in KernelName]: WasmRunner<Name> };
