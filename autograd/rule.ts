@@ -26,6 +26,7 @@ export type GradientRule<Name extends OperationName> = (
 
 /** Why an operation has no gradient. */
 export interface NotDifferentiable {
+  /** In words, for the error message. */
   readonly reason: string;
 }
 

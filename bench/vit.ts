@@ -40,7 +40,7 @@ export class Encoder extends Module {
       { length: depth },
       () => new TransformerBlock(width, heads, { random }),
     );
-    this.blocks = new Sequential(...blocks);
+    this.blocks = new Sequential(blocks);
     this.norm = new LayerNorm(width);
     this.head = new Linear(width, classes, { random });
   }

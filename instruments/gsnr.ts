@@ -5,6 +5,7 @@ import { scoped, type Tensor } from "../tensor/mod.ts";
 
 /** A named group of parameters: a tensor, a block, a whole model. */
 export interface GradientGroup {
+  /** What it is called in reports. */
   readonly name: string;
   /** Which of a unit's gradients belong to the group. */
   readonly members: readonly number[];
@@ -27,6 +28,7 @@ export interface GsnrOptions {
 
 /** The GSNR of one group. */
 export interface GroupGsnr {
+  /** The group's name. */
   readonly name: string;
   /** Unbiased estimate of |E g|^2 / tr Cov g. Below zero where noise hides the signal; clip it in plots only. */
   readonly gsnr: number;

@@ -190,7 +190,7 @@ export class ParameterArena {
     this.#gradientViews.forEach((view) => view.release());
     this.#gradient?.release();
     this.#values?.release();
-    const gradient = keep(zeros([length], like));
+    const gradient = keep(zeros([length], values));
     this.#gradient = gradient;
     this.#gradientViews = entries.map((entry) => keep(this.view(gradient, entry)));
     this.#values = values;

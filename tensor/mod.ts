@@ -36,4 +36,14 @@ export {
   Tensor,
 } from "./tensor.ts";
 export { copyInto, update } from "./update.ts";
-export type { DType, TypedArray } from "../kernels/kernel.ts";
+export { Storage } from "./storage.ts";
+export type {
+  Descriptor,
+  IndexMode,
+  Operand,
+  OperationName,
+  OperationOptions,
+  WindowOptions,
+} from "./operation.ts";
+export type { Expression } from "../kernels/expression/expression.ts";
+export type * from "../kernels/kernel.ts";

@@ -6,7 +6,9 @@ import type { Shape } from "./shape.ts";
 
 /** What a row knows of a tensor: its shape and type, never its data. */
 export interface Descriptor {
+  /** Lengths of the axes, outermost first. */
   readonly shape: Shape;
+  /** Type of the elements. */
   readonly dtype: DType;
 }
 
@@ -92,9 +94,13 @@ export interface OperationOptions {
 
 /** The geometry of sliding windows. Pairs are [vertical, horizontal]; padding is [top, left, bottom, right]. */
 export interface WindowOptions {
+  /** Elements of a window. */
   readonly kernel: readonly [number, number];
+  /** Step between windows. */
   readonly stride: readonly [number, number];
+  /** Distance between a window's elements. */
   readonly dilation: readonly [number, number];
+  /** Elements added around the image. */
   readonly padding: readonly [number, number, number, number];
 }
 
@@ -103,6 +109,7 @@ export type OperationName = keyof OperationOptions;
 
 /** A tensor's memory as a row sees it while lowering to kernels. */
 export interface Operand extends Descriptor {
+  /** The memory. */
   readonly binding: Binding;
 }
 

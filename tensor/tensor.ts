@@ -21,8 +21,11 @@ export type CustomRule = (outputGradient: Tensor) => readonly (Tensor | undefine
 
 /** A primitive operation that made a tensor. */
 export interface PrimitiveOrigin<Name extends OperationName = OperationName> {
+  /** The operation. */
   readonly name: Name;
+  /** What it was applied to. */
   readonly inputs: readonly Tensor[];
+  /** How. */
   readonly options: OperationOptions[Name];
   /** All outputs; the first is the tensor that remembers. */
   readonly outputs: readonly Tensor[];
@@ -30,8 +33,11 @@ export interface PrimitiveOrigin<Name extends OperationName = OperationName> {
 
 /** A function with its own gradient rule that made a tensor. */
 export interface CustomOrigin {
+  /** Tells it from the primitive operations. */
   readonly name: "custom";
+  /** What the result depends on. */
   readonly inputs: readonly Tensor[];
+  /** The gradient rule. */
   readonly rule: CustomRule;
 }
 

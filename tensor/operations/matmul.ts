@@ -10,7 +10,17 @@ import type { Tensor } from "../tensor.ts";
 import { diagonal, permute, reshape } from "./layout.ts";
 import { sum } from "./reduce.ts";
 
-const activations = {
+/** An activation that can follow a matrix product. */
+export type Activation =
+  | "relu"
+  | "gelu"
+  | "geluTanh"
+  | "geluQuick"
+  | "silu"
+  | "sigmoid"
+  | "tanh";
+
+const activations: Readonly<Record<Activation, Expression>> = {
   relu: scalar.relu(input(0)),
   gelu: scalar.gelu(input(0)),
   geluTanh: scalar.geluTanh(input(0)),
@@ -18,10 +28,7 @@ const activations = {
   silu: scalar.silu(input(0)),
   sigmoid: scalar.sigmoid(input(0)),
   tanh: scalar.tanh(input(0)),
-} satisfies Record<string, Expression>;
-
-/** An activation that can follow a matrix product. */
-export type Activation = keyof typeof activations;
+};
 
 /** Options of {@linkcode matmul}. */
 export interface MatmulOptions {

@@ -24,8 +24,10 @@ function run(expression: Expression, inputs: readonly Operable[], dtype?: DType)
   return apply("pointwise", operands(inputs), { expression, dtype });
 }
 
-type Unary = (x: Tensor) => Tensor;
-type Binary = (a: Operable, b: Operable) => Tensor;
+/** An operation on one tensor. */
+export type Unary = (x: Tensor) => Tensor;
+/** An operation on two tensors or numbers, which broadcast. */
+export type Binary = (a: Operable, b: Operable) => Tensor;
 
 function unary(build: (x: Expression) => Expression, dtype?: DType): Unary {
   const expression = build(input(0));
@@ -149,14 +151,14 @@ export const silu: Unary = unary(scalar.silu);
 /** log(1 + e^x), without overflow. */
 export const softplus: Unary = unary(scalar.softplus);
 
-const geluForms = {
+/** How {@linkcode gelu} is computed: by erf, by its tanh approximation, or as x * sigmoid(1.702 x) (CLIP's). */
+export type GeluForm = "exact" | "tanh" | "quick";
+
+const geluForms: Readonly<Record<GeluForm, Unary>> = {
   exact: unary(scalar.gelu),
   tanh: unary(scalar.geluTanh),
   quick: unary(scalar.geluQuick),
 };
-
-/** How {@linkcode gelu} is computed: by erf, by its tanh approximation, or as x * sigmoid(1.702 x) (CLIP's). */
-export type GeluForm = keyof typeof geluForms;
 
 /**
  * The Gaussian error linear unit, x * P(standard normal <= x) (Hendrycks and Gimpel, 2016).

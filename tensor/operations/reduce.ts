@@ -111,13 +111,13 @@ export function prod(x: Tensor, axes?: Axes, { keepAxes = false }: ReduceOptions
 }
 
 /** Options of {@linkcode norm}. */
-export interface NormOptions extends ReduceOptions {
+export interface VectorNormOptions extends ReduceOptions {
   /** The p of the p-norm: 2 by default; Infinity for the largest magnitude. */
   readonly order?: number;
 }
 
 /** The p-norm over axes. The Euclidean norm's gradient at 0 is 0. */
-export function norm(x: Tensor, axes?: Axes, options: NormOptions = {}): Tensor {
+export function norm(x: Tensor, axes?: Axes, options: VectorNormOptions = {}): Tensor {
   const { order = 2, keepAxes } = options;
   if (!(order > 0)) throw new ValueError(`norm: the order must be above 0, but is ${order}`);
   if (order === Infinity) return max(abs(x), axes, { keepAxes });
