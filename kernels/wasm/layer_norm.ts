@@ -72,7 +72,7 @@ function scalars(
 const forward = defineKernel("layerNorm", (body) => {
   const [xRows, scale, bias, yRows, length] = body.arguments(5);
   const given = scalars(body, length, 5);
-  const passes = new RowPasses(body, length);
+  const passes = new RowPasses(body.code, length);
   body.forItems((item) => {
     const start = body.variable(multiply(item, passes.bytes));
     const x = body.variable(add(xRows, start)), y = body.variable(add(yRows, start));
@@ -94,7 +94,7 @@ const backward = defineKernel("layerNormBackward", (body) => {
   const [xRows, scale, gradientRows, resultRows, slots, rows, length, rowsPerItem] = body
     .arguments(8);
   const given = scalars(body, length, 8);
-  const passes = new RowPasses(body, length);
+  const passes = new RowPasses(body.code, length);
   const { code } = body;
   body.forItems((item) => {
     const scaleSums = body.variable(add(slots, multiply(multiply(item, passes.bytes), 2)));
@@ -149,7 +149,7 @@ const addSlots = defineKernel("layerNormBackward addSlots", (body) => {
     const first = body.variable(multiply(group, COLUMNS_TO_SUM));
     const count = body.variable(subtract(length, first));
     code.set(count, minimum(count, COLUMNS_TO_SUM));
-    const passes = new RowPasses(body, count);
+    const passes = new RowPasses(body.code, count);
     const start = body.variable(multiply(first, 4));
     const target = body.variable(add(select(isBias, biasResult, scaleResult), start));
     const source = body.variable(add(add(sums, start), multiply(isBias, rowBytes)));

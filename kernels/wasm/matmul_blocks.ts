@@ -14,6 +14,7 @@ import {
   type Value,
 } from "./assembler.ts";
 import { KernelBody, minimum } from "./emit.ts";
+import { defineInPlaceMultiplier, type InPlaceMultiplier } from "./in_place.ts";
 import type { WasmKernel } from "./kernel.ts";
 import { PACKED_OFFSET, ZEROS_OFFSET } from "./matmul_plan.ts";
 import { defineLeftPackers, defineRightPackers, type Packers } from "./pack.ts";
@@ -153,13 +154,15 @@ export const blockProduct: WasmKernel = {
   build(module: ModuleBuilder): void {
     const multiplier = defineMultiplier(module);
     const packLeft = definePackBlock(module, defineLeftPackers(module));
-    const packRight = definePackBlock(module, defineRightPackers(module));
+    const rightPackers = defineRightPackers(module);
+    const procedures = {
+      multiplier,
+      inPlaceMultiplier: defineInPlaceMultiplier(module, multiplier, rightPackers.across),
+      packLeft,
+      packRight: definePackBlock(module, rightPackers),
+    };
     module.function("run", i32s(4), null, (code, ...parameters) => {
-      emitBlockProduct(new KernelBody(code, parameters), parameters[0], {
-        multiplier,
-        packLeft,
-        packRight,
-      });
+      emitBlockProduct(new KernelBody(code, parameters), parameters[0], procedures);
     });
   },
 };
@@ -167,7 +170,12 @@ export const blockProduct: WasmKernel = {
 function emitBlockProduct(
   body: KernelBody,
   words: Local<"i32">,
-  procedures: { multiplier: Multiplier; packLeft: Procedure<8>; packRight: Procedure<8> },
+  procedures: {
+    readonly multiplier: Multiplier;
+    readonly inPlaceMultiplier: InPlaceMultiplier;
+    readonly packLeft: Procedure<8>;
+    readonly packRight: Procedure<8>;
+  },
 ): void {
   const { code, scratch } = body;
   const given = blockProductWords.read(code, words);
@@ -189,51 +197,21 @@ function emitBlockProduct(
   /** Where the sums of this block start: the bias, zeros, or what earlier blocks of the depth gave. */
   const initial = body.variable(0), initialStep = body.variable(0);
   const initialPanelStep = body.variable(0);
-  /** The right panels, packed or in place. */
-  const panels = body.variable(0), panelStep = body.variable(0), stepInPanel = body.variable(0);
-
-  const multiplyColumns = (count: I32) => {
+  const multiplyInPlace = () => {
+    const start = add(multiply(depthFrom, rightStep), multiply(columnFrom, 4));
     // deno-fmt-ignore
     code.call(
-      procedures.multiplier, packedLeft, height, steps, count, panels, stepInPanel, panelStep,
-      initial, initialStep, initialPanelStep, target, resultStep, scratch,
+      procedures.inPlaceMultiplier, packedLeft, height, steps, width, add(rightMatrix, start), rightStep,
+      initial, initialStep, initialPanelStep, target, resultStep, scratch, packedRight,
     );
   };
-  const packOwn = (laneFrom: I32, lanes: I32) => {
-    packBlock(code, procedures.packRight, packedRight, given.rightTransposed, {
-      matrix: rightMatrix,
-      step: rightStep,
-      laneFrom,
-      lanes,
-      depthFrom,
-      depth: steps,
-    });
-  };
-  const usePacked = (address: I32) => {
-    code.set(panels, address);
-    code.set(stepInPanel, constantI32(RIGHT_STEP_BYTES));
-    code.set(panelStep, multiply(steps, RIGHT_STEP_BYTES));
-  };
-  const useInPlace = () => {
-    const start = add(multiply(depthFrom, rightStep), multiply(columnFrom, 4));
-    code.set(panels, add(rightMatrix, start));
-    code.set(stepInPanel, rightStep);
-    code.set(panelStep, constantI32(RIGHT_STEP_BYTES));
-  };
-  const whole = body.variable(0);
-  /** The panels that are complete, in place; then the ragged one, packed. */
-  const multiplyInPlace = () => {
-    code.set(whole, instruction("i32.and", width, constantI32(-TILE_COLUMNS)));
-    useInPlace();
-    multiplyColumns(whole);
-    code.if(instruction("i32.ne", whole, width), () => {
-      packOwn(add(columnFrom, whole), subtract(width, whole));
-      usePacked(packedRight);
-      const wholePanels = instruction("i32.div_u", whole, constantI32(TILE_COLUMNS));
-      code.increment(target, multiply(whole, 4));
-      code.increment(initial, multiply(initialPanelStep, wholePanels));
-      multiplyColumns(subtract(width, whole));
-    });
+  const multiplyPanels = (panels: I32) => {
+    // deno-fmt-ignore
+    code.call(
+      procedures.multiplier, packedLeft, height, steps, width,
+      panels, constantI32(RIGHT_STEP_BYTES), multiply(steps, RIGHT_STEP_BYTES),
+      initial, initialStep, initialPanelStep, target, resultStep, scratch,
+    );
   };
   const chooseInitial = () => {
     code.set(initialPanelStep, constantI32(RIGHT_STEP_BYTES));
@@ -286,12 +264,18 @@ function emitBlockProduct(
             multiply(panelled(columns), depthFrom),
             multiply(columnFrom, steps),
           );
-          usePacked(add(given.packed, multiply(floats, 4)));
+          multiplyPanels(add(given.packed, multiply(floats, 4)));
         }, () => {
-          packOwn(columnFrom, width);
-          usePacked(packedRight);
+          packBlock(code, procedures.packRight, packedRight, given.rightTransposed, {
+            matrix: rightMatrix,
+            step: rightStep,
+            laneFrom: columnFrom,
+            lanes: width,
+            depthFrom,
+            depth: steps,
+          });
+          multiplyPanels(packedRight);
         });
-        multiplyColumns(width);
       });
       code.increment(depthFrom, blockDepth);
     }, () => instruction("i32.lt_u", depthFrom, depth));

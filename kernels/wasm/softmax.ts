@@ -1,34 +1,15 @@
 // Kernels `softmax` and `softmaxBackward`: softmax and its logarithm along rows. An item is a row.
 
-import { expOfNegative } from "../expression/exponential.ts";
-import { type Expression, input } from "../expression/expression.ts";
-import { log, maximum } from "../expression/functions.ts";
-import { ConstantPool, toWasm } from "../expression/to_wasm.ts";
+import { ConstantPool } from "../expression/to_wasm.ts";
 import { add, instruction, multiply, splatF32x4, type Value } from "./assembler.ts";
 import { requireFloats } from "./elements.ts";
 import { defineKernel, type KernelBody } from "./emit.ts";
 import { splitWork, type WasmKernel, type WasmRunner } from "./kernel.ts";
-import { RowPasses } from "./rows.ts";
-
-type Vector = Value<"v128">;
+import { exponential, naturalLogarithm, type Printer, printer, RowPasses } from "./rows.ts";
 
 /** Nanoseconds to an element. */
 const EXPONENTIAL_NANOSECONDS = 1.2;
 const PLAIN_NANOSECONDS = 0.4;
-
-/** e^x for x up to 0; below -87.7, where numbers would become denormal and slow, it is 0. */
-export const exponential: Expression = expOfNegative(maximum(input(0), -88));
-
-/** Prints an expression of one input within a kernel. */
-export function printer(
-  body: KernelBody,
-  constants: ConstantPool,
-): (expression: Expression, x: Vector) => Vector {
-  return (expression, x) => {
-    const local = body.code.local("v128", x);
-    return toWasm(body.code, [expression], () => local, constants)[0];
-  };
-}
 
 /** Runs `emitRow` for the items, constants set before them; `emitRow` is given the byte offset of each row. */
 function forRows(
@@ -36,11 +17,11 @@ function forRows(
   passes: RowPasses,
   emitRow: (
     offset: Value<"i32">,
-    print: (expression: Expression, x: Vector) => Vector,
+    print: Printer,
   ) => void,
 ): void {
   const constants = new ConstantPool(body.code);
-  const print = printer(body, constants);
+  const print = printer(body.code, constants);
   constants.hoist(() => {
     body.forItems((item) => emitRow(body.variable(multiply(item, passes.bytes)), print));
   });
@@ -50,10 +31,10 @@ function forRows(
 function forwardKernel(logarithm: boolean): WasmKernel {
   return defineKernel(`softmax ${logarithm ? "logarithm" : "plain"}`, (body) => {
     const [xRows, yRows, length] = body.arguments(3);
-    const passes = new RowPasses(body, length);
+    const passes = new RowPasses(body.code, length);
     forRows(body, passes, (start, print) => {
       const x = body.variable(add(xRows, start)), y = body.variable(add(yRows, start));
-      const largest = passes.maximum(4, x);
+      const largest = passes.maximum(4, (visit) => passes.read(x, visit));
       const [total] = passes.sums(1, 2, (visit) => {
         const shifted = instruction("f32x4.sub", passes.read(x, visit), largest);
         const value = passes.keep(print(exponential, shifted));
@@ -61,7 +42,7 @@ function forwardKernel(logarithm: boolean): WasmKernel {
         return [value];
       });
       if (logarithm) {
-        const logarithmOfTotal = passes.keep(print(log(input(0)), total));
+        const logarithmOfTotal = passes.keep(print(naturalLogarithm, total));
         passes.forEach(4, (visit) => {
           const shifted = instruction("f32x4.sub", passes.read(x, visit), largest);
           passes.write(y, visit, instruction("f32x4.sub", shifted, logarithmOfTotal));
@@ -81,7 +62,7 @@ function forwardKernel(logarithm: boolean): WasmKernel {
 function backwardKernel(logarithm: boolean): WasmKernel {
   return defineKernel(`softmaxBackward ${logarithm ? "logarithm" : "plain"}`, (body) => {
     const [yRows, gradientRows, resultRows, length] = body.arguments(4);
-    const passes = new RowPasses(body, length);
+    const passes = new RowPasses(body.code, length);
     forRows(body, passes, (start, print) => {
       const y = body.variable(add(yRows, start));
       const gradient = body.variable(add(gradientRows, start));
