@@ -23,7 +23,7 @@ import {
   zeros,
 } from "../tensor/mod.ts";
 import {
-  checkLossOptions,
+  checkDetectorOptions,
   type CoritParts,
   type DetectorOptions,
   settleParts,
@@ -144,7 +144,7 @@ export class CoritDetector extends Module {
       textDirections,
       ...transformer
     } = options;
-    checkLossOptions(maskLossWeight, labelSmoothing);
+    checkDetectorOptions(kind, maskLossWeight, labelSmoothing);
     this.#maskLossWeight = maskLossWeight;
     this.#labelSmoothing = labelSmoothing;
     const random = typeof seed === "number" ? new RandomStream(seed) : seed;
@@ -340,7 +340,7 @@ export class CoritDetector extends Module {
   }
 
   #losses(look: Look, { labels, masks, hasMask }: BatchTruth): DetectorLosses {
-    if (this.training) this.#lastPass = { look, truth: { labels, masks, hasMask } };
+    this.#lastPass = this.training ? { look, truth: { labels, masks, hasMask } } : undefined;
     const { grid, logits, tokenLogits } = look;
     const classification = imageLoss(logits, labels, this.#labelSmoothing);
     if (!masks) {

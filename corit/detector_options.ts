@@ -99,15 +99,23 @@ export function settleParts(
     );
   }
   if (problems.length > 0) throw new ConfigError(`CoritDetector: ${problems.join("; ")}`);
-  return { ...parts, taps };
+  // The directions live on as buffers; the tensor that was given may be released.
+  return { ...parts, taps, textDirections: undefined };
 }
 
 /**
- * Checks the weights of the loss.
+ * Checks what is neither a part nor the transformer's.
  *
- * @throws {ConfigError} One is out of range.
+ * @throws {ConfigError} The kind is unknown, or a number is out of range.
  */
-export function checkLossOptions(maskLossWeight: number, labelSmoothing: number): void {
+export function checkDetectorOptions(
+  kind: string,
+  maskLossWeight: number,
+  labelSmoothing: number,
+): void {
+  if (kind !== "corit" && kind !== "vit") {
+    throw new ConfigError(`CoritDetector: there is no kind "${kind}"; the kinds are corit, vit`);
+  }
   if (!Number.isFinite(maskLossWeight) || maskLossWeight < 0) {
     throw new ConfigError(
       `CoritDetector: maskLossWeight must be a number of at least 0, but is ${maskLossWeight}`,
