@@ -109,6 +109,7 @@ Deno.test("the gradient of a whole small model is that of central differences, i
     imageSize: 4,
     patchSize: 2,
     width: 4,
+    depth: 1,
     seed: 4,
     layerScale: 0.5,
     inputs: ["rgb", "log-dct", "high-pass"],
@@ -118,7 +119,7 @@ Deno.test("the gradient of a whole small model is that of central differences, i
     parameter.value = parameter.value.mul(4).add(0.01).detach();
   }
   const entries = [...model.namedParameters()];
-  const x = images(4);
+  const x = images(4, 1);
   const { error } = gradientCheck(
     (...points) =>
       model.withTensors(
