@@ -23,19 +23,13 @@ export interface PairJob {
 /** Called when a pair is done, with its two recipe lines. */
 type PairDone = (pair: number, lines: [string, string]) => void;
 
-/** Pairs in the making at once in one thread: while one is being encoded, the next is forged. */
-const LANES = 3;
-
-/** Takes pairs until none is left. */
+/** Takes pairs until none is left. One at a time: more in flight only add threads that wait for a core. */
 export async function runPairJob(job: PairJob, done: PairDone): Promise<void> {
-  const lanes = Array.from({ length: LANES }, async () => {
-    for (;;) {
-      const pair = Atomics.add(job.next, 0, 1);
-      if (pair >= job.plans.length) return;
-      done(pair, await makePair(job.plans[pair], pair, job.sources, job.seed, job.arrays));
-    }
-  });
-  await Promise.all(lanes);
+  for (;;) {
+    const pair = Atomics.add(job.next, 0, 1);
+    if (pair >= job.plans.length) return;
+    done(pair, await makePair(job.plans[pair], pair, job.sources, job.seed, job.arrays));
+  }
 }
 
 /**
