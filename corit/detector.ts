@@ -193,31 +193,35 @@ export class CoritDetector extends Module {
   }
 
   /**
-   * The loss, and at each tapped block the tokens and the proxy of the gradient by them: to see how well the one
-   * stands for the other. Empty taps without CoRIT.
+   * The loss in evaluation mode, and at each tapped block the tokens and the proxy of the gradient by them: to see how
+   * well the one stands for the other. No taps without CoRIT.
    */
   lossWithTaps(batch: DetectorBatch): { readonly loss: Tensor; readonly taps: readonly Tap[] } {
-    const look = this.#look(batch.images, { everyProxy: true });
-    return { loss: this.#losses(look, batch).total, taps: look.taps };
+    return this.#evaluating(() => {
+      const look = this.#look(batch.images, { everyProxy: true });
+      return { loss: this.#losses(look, batch).total, taps: look.taps };
+    });
   }
 
   /** P(forged) of images [batch, 3, height, width], 0..255: [batch]. Not recorded; dropout is off. */
   probabilities(images: Tensor): Tensor {
-    return this.#evaluating(() => sigmoid(this.#look(images).logits));
+    return this.#evaluating(() => unrecorded(() => sigmoid(this.#look(images).logits)));
   }
 
   /** What the detector sees in images [batch, 3, height, width], 0..255. Not recorded; dropout is off. */
   inspect(images: Tensor): Inspection {
-    return this.#evaluating(() => {
-      const { logits, tokenLogits, region, taps } = this.#look(images, { everyProxy: true });
-      const proxies = taps.at(-1)?.proxies;
-      return {
-        probabilities: sigmoid(logits),
-        regionMask: region,
-        tokenProbabilities: sigmoid(tokenLogits),
-        proxyMagnitude: proxies ? norm(proxies, 2) : region.mul(0),
-      };
-    });
+    return this.#evaluating(() =>
+      unrecorded(() => {
+        const { logits, tokenLogits, region, taps } = this.#look(images, { everyProxy: true });
+        const proxies = taps.at(-1)?.proxies;
+        return {
+          probabilities: sigmoid(logits),
+          regionMask: region,
+          tokenProbabilities: sigmoid(tokenLogits),
+          proxyMagnitude: proxies ? norm(proxies, 2) : region.mul(0),
+        };
+      })
+    );
   }
 
   /** Moves the prototypes towards the class means of the last training pass, whose tensors still live. */
@@ -331,12 +335,10 @@ export class CoritDetector extends Module {
 
   /** Tokens of the blurred images after some blocks, for the proxy `view`. */
   #withoutFineDetail(images: Tensor, blocks: readonly number[]): ReadonlyMap<number, Tensor> {
-    return withoutRecording(() =>
-      scoped(() => {
-        const until = Math.max(...blocks);
-        return this.backbone.forwardTokens(withoutFineDetail(images), { taps: blocks, until }).taps;
-      })
-    );
+    return unrecorded(() => {
+      const until = Math.max(...blocks);
+      return this.backbone.forwardTokens(withoutFineDetail(images), { taps: blocks, until }).taps;
+    });
   }
 
   #losses(look: Look, { labels, masks, hasMask }: BatchTruth): DetectorLosses {
@@ -355,11 +357,16 @@ export class CoritDetector extends Module {
     const training = [...this.namedModules().values()].filter((module) => module.training);
     this.evaluate();
     try {
-      return withoutRecording(() => scoped(body));
+      return body();
     } finally {
       for (const module of training) module.training = true;
     }
   }
+}
+
+/** Runs a body that records nothing and leaves nothing but its result. */
+function unrecorded<Result>(body: () => Result): Result {
+  return withoutRecording(() => scoped(body));
 }
 
 /** A linear layer to one logit, started as a transformer's head is. */

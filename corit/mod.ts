@@ -17,6 +17,7 @@ export {
   defaultTaps,
   type DetectorOptions,
 } from "./detector_options.ts";
+export { measureFidelity, proxyFidelity, type TapFidelity } from "./fidelity.ts";
 export {
   gradientProxy,
   type ProxyInputs,

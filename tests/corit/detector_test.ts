@@ -1,7 +1,7 @@
 import { assert, assertAlmostEquals, assertEquals, assertThrows } from "@std/assert";
 import { gradientCheck, gradients } from "../../autograd/mod.ts";
 import {
-  CoritDetector,
+  type CoritDetector,
   defaultTaps,
   type DetectorOptions,
   gradientProxy,
