@@ -19,7 +19,7 @@ export interface TrainingConfig {
   /** Side of a patch, in pixels; divides `imageSize`. */
   patchSize: number;
   /** Fixed inputs of a patch beside its RGB values. */
-  patchInputs: ("log-dct" | "residual")[];
+  patchInputs: ("log-dct" | "high-pass")[];
   /** What the head reads: the mean of the patch tokens, or the class token. */
   pooling: "mean" | "class";
   /** Drop rate inside the blocks. */

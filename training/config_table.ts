@@ -60,7 +60,7 @@ export const trainingOptions: OptionDefinition<TrainingConfig> = defineOptions<T
       imageSize: row(z.int().min(8), 64, "side of the input, in pixels"),
       patchSize: row(count, 8, "side of a patch, in pixels"),
       patchInputs: row(
-        z.array(z.enum(["log-dct", "residual"])),
+        z.array(z.enum(["log-dct", "high-pass"])),
         ["log-dct"],
         "fixed inputs of a patch beside its RGB values",
       ),
@@ -74,7 +74,7 @@ export const trainingOptions: OptionDefinition<TrainingConfig> = defineOptions<T
         "attention",
         "source of the contrastive gradient proxy",
       ),
-      rrm: row(z.boolean(), true, "region refinement mask"),
+      rrm: row(z.boolean(), false, "region refinement mask"),
       rsi: row(z.boolean(), false, "regional signal injection"),
       rsiAlpha: row(amount, 0.1, "norm of the injected signal relative to the token's"),
       hri: row(z.boolean(), true, "hierarchical representation integration"),

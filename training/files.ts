@@ -100,6 +100,26 @@ export async function removeUnfinished(folder: string): Promise<string[]> {
   return removed.sort();
 }
 
+/**
+ * Removes a folder so that under its own name it is complete or gone, whenever the process ends.
+ *
+ * @throws {FileError} where it cannot be removed; a folder that is not there is no error.
+ */
+export async function removeFolderWhole(path: string): Promise<void> {
+  const doomed = temporaryName(path);
+  try {
+    await Deno.rename(path, doomed);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return;
+    throw fileError("remove", path, error);
+  }
+  try {
+    await Deno.remove(doomed, { recursive: true });
+  } catch (error) {
+    throw fileError("remove", doomed, error);
+  }
+}
+
 /** A free name beside a path, recognizable as something half-written. */
 function temporaryName(path: string): string {
   const mark = crypto.getRandomValues(new Uint32Array(1))[0].toString(16).padStart(8, "0");
@@ -175,7 +195,7 @@ const reasons: Record<string, string> = {
 };
 
 /** An error of the file system, told in our words; any other error stays as it is. */
-function fileError(action: string, path: string, error: unknown): unknown {
+export function fileError(action: string, path: string, error: unknown): unknown {
   if (error instanceof FileError || !(error instanceof Error) || !("code" in error)) return error;
   const reason = reasons[String(error.code)] ?? error.message;
   return new FileError(`cannot ${action} ${path}: ${reason}`, { cause: error });

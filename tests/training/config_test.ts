@@ -26,7 +26,7 @@ Deno.test("an empty object gives the recipe of the starter benchmark", () => {
     dropout: 0,
     dropPath: 0,
     cgp: "attention",
-    rrm: true,
+    rrm: false,
     rsi: false,
     rsiAlpha: 0.1,
     hri: true,
@@ -126,7 +126,7 @@ const refused: [object: Record<string, unknown>, message: string][] = [
   [{ taps: [4, "last"] }, 'taps: got "last", expected a list, each a whole number, at least 1'],
   [
     { patchInputs: ["log-dtc"] },
-    'patchInputs: got "log-dtc", expected a list, each one of log-dct, residual; ' +
+    'patchInputs: got "log-dtc", expected a list, each one of log-dct, high-pass; ' +
     'did you mean "log-dct"?',
   ],
   [

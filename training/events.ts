@@ -1,0 +1,56 @@
+// What a training tells while it runs; a terminal, a test or a page shows it.
+
+import type { GroupGsnr } from "../instruments/gsnr.ts";
+import type { BestValidation } from "./checkpoint.ts";
+import type { TrainingConfig } from "./config.ts";
+import type { Computing } from "./device.ts";
+import type { TrainingRow } from "./metrics_log.ts";
+import type { SplitCounts, Splits } from "./splits.ts";
+
+/** A thing that happened in a training. */
+export type TrainingEvent =
+  /** The detector is made; data come next. */
+  | {
+    readonly kind: "plan";
+    /** The run's folder, which may not be there yet. */
+    readonly folder: string;
+    readonly config: TrainingConfig;
+    readonly computing: Computing;
+    /** Trained parameters. */
+    readonly parameters: number;
+    /** Floating-point operations of one forward pass of one image. */
+    readonly flops: number;
+    /** The blocks that the hierarchy reads; none without it. */
+    readonly taps: readonly number[];
+    /** The step of the checkpoint that is gone on from; 0 for a new run. */
+    readonly from: number;
+  }
+  /** A part of the data was made or read. */
+  | { readonly kind: "data"; readonly what: string; readonly done: number; readonly total: number }
+  /** Everything is there; the first step comes next. */
+  | {
+    readonly kind: "ready";
+    readonly counts: Readonly<Record<keyof Splits, SplitCounts>>;
+    /** Whether the training crops have twins, which the gradient signal-to-noise ratio needs. */
+    readonly hasTwins: boolean;
+  }
+  /** A step is done, and what was measured after it. */
+  | { readonly kind: "step"; readonly row: TrainingRow }
+  /** A validation was made. */
+  | {
+    readonly kind: "validation";
+    readonly step: number;
+    readonly auc: number;
+    readonly isBest: boolean;
+  }
+  /** The gradient signal-to-noise ratio was measured. */
+  | { readonly kind: "gsnr"; readonly step: number; readonly groups: readonly GroupGsnr[] }
+  /** A checkpoint was written. */
+  | { readonly kind: "checkpoint"; readonly step: number; readonly path: string }
+  /** Training is over: the steps are done, or `why` says what ended it before. */
+  | { readonly kind: "trained"; readonly why: string; readonly best: BestValidation }
+  /** The test photographs are being scored, or the report written. */
+  | { readonly kind: "phase"; readonly name: "test" | "report" };
+
+/** Who listens to a training. */
+export type TrainingListener = (event: TrainingEvent) => void;

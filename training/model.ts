@@ -1,0 +1,77 @@
+// A run's detector and optimizer, as its configuration says.
+
+import { CoritDetector } from "../corit/detector.ts";
+import {
+  adamW,
+  type AveragingOptimizer,
+  clipNorm,
+  ema,
+  layerDecay,
+  type Optimizer,
+  type ParameterGroup,
+  sam,
+  type Schedule,
+  sgd,
+  warmupCosine,
+} from "../optim/mod.ts";
+import type { TrainingConfig } from "./config.ts";
+
+/** Makes the detector; its weights follow from the seed. */
+export function makeDetector(config: TrainingConfig): CoritDetector {
+  const { detector: kind, preset, seed, imageSize, patchSize, patchInputs } = config;
+  const { pooling, dropout, dropPath, maskLossWeight, labelSmoothing } = config;
+  const { cgp: proxy, rrm, rsi, rsiAlpha, hri, taps } = config;
+  return CoritDetector.create({
+    kind,
+    preset,
+    seed,
+    imageSize,
+    patchSize,
+    inputs: ["rgb", ...patchInputs],
+    pooling: pooling === "class" ? "token" : "mean",
+    dropout,
+    dropPath,
+    maskLossWeight,
+    labelSmoothing,
+    ...(kind === "corit" ? { proxy, rrm, rsi, rsiAlpha, hri, taps } : {}),
+  });
+}
+
+/** The optimizer of a run, and the average of the weights where there is one. */
+export interface RunOptimizer {
+  /** What steps. */
+  readonly optimizer: Optimizer;
+  /** The same, where it averages. */
+  readonly average?: AveragingOptimizer;
+}
+
+/** Makes the optimizer: SGD or AdamW, its gradient clipped, SAM around it, the average around that. */
+export function makeOptimizer(config: TrainingConfig, depth: number): RunOptimizer {
+  const { weightDecay, clipNorm: limit, sam: sharpnessAware, rho, ema: decay } = config;
+  const groups: ParameterGroup[] = config.layerDecay === 1 ? [] : [{
+    match: () => true,
+    learningRateScale: layerDecay({ depth, decay: config.layerDecay }),
+  }];
+  const options = { learningRate: schedule(config), weightDecay, groups };
+  const base = config.optimizer === "adamw"
+    ? adamW({ ...options, betas: config.betas })
+    : sgd({ ...options, momentum: config.momentum });
+  const clipped = limit === 0 ? base : clipNorm(base, limit);
+  const climbing = sharpnessAware ? sam(clipped, { radius: rho }) : clipped;
+  if (decay === 0) return { optimizer: climbing };
+  const average = ema(climbing, { decay, warmup: true });
+  return { optimizer: average, average };
+}
+
+/** A linear rise from the first step on, then half a cosine. */
+function schedule({ steps, warmup, learningRate, finalLearningRate }: TrainingConfig): Schedule {
+  const rise = Math.round(warmup * steps);
+  return warmupCosine({
+    learningRate,
+    total: steps,
+    warmup: rise,
+    // So that the first step learns as well, and no two steps of the rise have the same rate.
+    warmupStart: learningRate / (rise + 1),
+    minimum: finalLearningRate * learningRate,
+  });
+}

@@ -1,0 +1,220 @@
+// A training under way: everything that moves from step to step, and how it is saved and restored.
+
+import { setImmediate } from "node:timers/promises";
+import type { CoritDetector, DetectorBatch } from "../corit/detector.ts";
+import { Loader } from "../data/loader.ts";
+import { FormatError, NumericError } from "../errors.ts";
+import { STARTER_FAMILY_WEIGHTS } from "../evaluation/protocol.ts";
+import { type StepResult, type TrainStep, trainStep } from "../optim/mod.ts";
+import { decodeSafetensors, encodeSafetensors, keep, scoped, type Tensor } from "../tensor/mod.ts";
+import { detectorBatch } from "./batches.ts";
+import type { BestValidation, Checkpoint, CheckpointState } from "./checkpoint.ts";
+import type { TrainingConfig } from "./config.ts";
+import { makeDetector, makeOptimizer, type RunOptimizer } from "./model.ts";
+import { explainNonFinite } from "./non_finite.ts";
+import { scoreCrops, scoredSamples, validate, type Validation } from "./scoring.ts";
+import type { Splits } from "./splits.ts";
+
+/** What one step did. */
+export interface SessionStep extends StepResult {
+  /** The classification part of the loss. */
+  readonly classificationLoss: number;
+  /** The part that asks each token whether it was forged, before its weight. */
+  readonly maskLoss: number;
+}
+
+/** The parts of one step's batch, each with its own backward pass. */
+type Parts = readonly DetectorBatch[];
+
+/** A detector in training. */
+export class Session implements Disposable {
+  /** The detector. */
+  readonly detector: CoritDetector;
+  /** The best validation so far. */
+  best: BestValidation | null = null;
+  /** Validations since then. */
+  withoutProgress = 0;
+  /** Why training ends before its steps are done; empty where it does not. */
+  stopped = "";
+  readonly #config: TrainingConfig;
+  readonly #splits: Splits;
+  readonly #optimizer: RunOptimizer;
+  readonly #loader: Loader;
+  readonly #step: TrainStep<Parts, Promise<StepResult>>;
+  /** The parts of the loss in the first pass of the step under way, one for each part of its batch. */
+  #parts: { classification: number; mask: number }[] = [];
+
+  /** Makes detector, optimizer and loader at step 0; `makeDetector(config)` gives the detector. */
+  constructor(config: TrainingConfig, splits: Splits, detector = makeDetector(config)) {
+    this.#config = config;
+    this.#splits = splits;
+    this.detector = detector;
+    this.#optimizer = makeOptimizer(config, this.detector.backbone.config.depth);
+    this.#loader = new Loader(splits.train, {
+      batchSize: 2 * config.batchPairs,
+      seed: config.seed,
+      // Undefined: together where the set has twins.
+      twins: config.twins ? undefined : "apart",
+      augment: augmentationOf(config),
+    });
+    this.#step = trainStep(
+      this.detector,
+      this.#optimizer.optimizer,
+      (detector, [batch]: Parts) => this.#loss(detector, batch),
+      { accumulate: (parts) => parts.map((part) => [part]) },
+    );
+  }
+
+  /** Steps done. */
+  get step(): number {
+    return this.#optimizer.optimizer.steps;
+  }
+
+  /** Crops in a step. */
+  get imagesPerStep(): number {
+    return this.#loader.batchSize * this.#config.accumulate;
+  }
+
+  /**
+   * Makes one step.
+   *
+   * @throws {NumericError} The loss or the gradient is not finite; the weights are as before the step.
+   */
+  async advance(): Promise<SessionStep> {
+    // Signals are heard between steps, even where every batch was ready.
+    await setImmediate();
+    const parts: Parts = await this.#nextParts();
+    this.#parts = [];
+    try {
+      const result = await this.#step(parts);
+      const first = this.#parts.slice(0, parts.length);
+      const mean = (of: (part: { classification: number; mask: number }) => number): number =>
+        first.reduce((sum, part) => sum + of(part), 0) / first.length;
+      return {
+        ...result,
+        classificationLoss: mean((part) => part.classification),
+        maskLoss: mean((part) => part.mask),
+      };
+    } finally {
+      for (const part of parts) tensorsOf(part).forEach((tensor) => tensor.release());
+    }
+  }
+
+  /** Validates, and says whether this was the best so far. */
+  async validate(): Promise<Validation & { readonly isBest: boolean }> {
+    const { validation } = this.#splits;
+    const scores = await this.#averaged(() =>
+      scoreCrops((images) => this.detector.probabilities(images), validation)
+    );
+    const weights = this.#config.data === "starter" ? STARTER_FAMILY_WEIGHTS : undefined;
+    const result = validate(scoredSamples(scores, validation), weights);
+    const isBest = this.best === null || result.auc > this.best.auc;
+    if (isBest) this.best = { step: this.step, ...result };
+    this.withoutProgress = isBest ? 0 : this.withoutProgress + 1;
+    return { ...result, isBest };
+  }
+
+  /** The weights that are scored, as a safetensors file. */
+  async scoredWeights(): Promise<Uint8Array> {
+    return await this.#averaged(() => encodeSafetensors(this.detector.stateDict()));
+  }
+
+  /** Everything that goes on from here to the same bits. */
+  save(seconds: number): Checkpoint {
+    const { tensors, numbers } = scoped(() => {
+      const { tensors, numbers } = this.#optimizer.optimizer.state();
+      return { tensors: encodeSafetensors(tensors), numbers };
+    });
+    const state: CheckpointState = {
+      version: 1,
+      step: this.step,
+      optimizer: numbers,
+      loader: this.#loader.state,
+      random: this.detector.randomStates(),
+      best: this.best,
+      withoutProgress: this.withoutProgress,
+      seconds,
+      stopped: this.stopped,
+    };
+    return { weights: encodeSafetensors(this.detector.stateDict()), optimizer: tensors, state };
+  }
+
+  /**
+   * Goes to where a checkpoint was saved.
+   *
+   * @throws {StateError | ConfigError | FormatError} where it is another configuration's.
+   */
+  restore({ weights, optimizer, state }: Checkpoint): void {
+    if (state.version !== 1) {
+      throw new FormatError(
+        `the checkpoint's version is ${state.version}, but this program reads version 1`,
+      );
+    }
+    scoped(() => {
+      this.detector.loadStateDict(decodeSafetensors(weights).tensors);
+      const { tensors } = decodeSafetensors(optimizer);
+      this.#optimizer.optimizer.restore({ tensors, numbers: state.optimizer });
+    });
+    this.detector.restoreRandomStates(state.random);
+    this.#loader.restore(state.loader);
+    this.best = state.best;
+    this.withoutProgress = state.withoutProgress;
+    this.stopped = state.stopped;
+  }
+
+  /** Ends the loader's worker. */
+  [Symbol.dispose](): void {
+    this.#loader.close();
+  }
+
+  /** Runs a function with the averaged weights in place, where the run keeps an average. */
+  async #averaged<Result>(body: () => Result | PromiseLike<Result>): Promise<Result> {
+    const { average } = this.#optimizer;
+    return average ? await average.withAverages(body) : await body();
+  }
+
+  async #nextParts(): Promise<Parts> {
+    const parts: DetectorBatch[] = [];
+    for (let part = 0; part < this.#config.accumulate; part++) {
+      const batch = detectorBatch(await this.#loader.next());
+      tensorsOf(batch).forEach(keep);
+      parts.push(batch);
+    }
+    return parts;
+  }
+
+  #loss(detector: CoritDetector, batch: DetectorBatch): Tensor {
+    const { total, classification, mask } = detector.losses(batch);
+    const step = this.step + 1;
+    if (!Number.isFinite(total.item())) {
+      // The weights are those at the top of SAM's climb where this is its second pass.
+      throw new NumericError(
+        `step ${step}: the loss is ${total.item()}: ${explainNonFinite(total, detector)}; ` +
+          `the weights are as before the step`,
+      );
+    }
+    this.#parts.push({ classification: classification.item(), mask: mask.item() });
+    return total;
+  }
+}
+
+/** Every tensor of a batch. */
+function tensorsOf(batch: DetectorBatch): Tensor[] {
+  return Object.values(batch).filter((value) => value !== undefined);
+}
+
+/** The augmentations that a configuration switches on. */
+function augmentationOf({ flip, crop, colour, blur, jpeg, mixup, cutmix }: TrainingConfig) {
+  // Where both mix, each takes half of the batches: CutMix is drawn first, MixUp takes the rest.
+  const mixing = (alpha: number, share: number) =>
+    alpha === 0 ? { probability: 0 } : { probability: share, alpha };
+  return {
+    flip: { probability: flip },
+    crop: { probability: crop },
+    colour: { probability: colour },
+    blur: { probability: blur },
+    jpeg: { probability: jpeg },
+    mixUp: mixing(mixup, 1),
+    cutMix: mixing(cutmix, mixup === 0 ? 1 : 0.5),
+  };
+}

@@ -1,0 +1,295 @@
+// A training from its configuration to its report, or from where it was interrupted.
+
+import { InterruptedError, NumericError } from "../errors.ts";
+import type { GroupGsnr } from "../instruments/gsnr.ts";
+import {
+  type BestValidation,
+  loadBest,
+  readCheckpoint,
+  writeBest,
+  writeCheckpoint,
+} from "./checkpoint.ts";
+import type { TrainingConfig } from "./config.ts";
+import { type Computing, useDevice } from "./device.ts";
+import type { TrainingListener } from "./events.ts";
+import { GsnrProbe, hasTwins } from "./gsnr_probe.ts";
+import { MetricsLog, type TrainingRow } from "./metrics_log.ts";
+import { makeDetector } from "./model.ts";
+import { testDetector, type TrainingSummary, writeResults } from "./results.ts";
+import { RunFolder } from "./run_folder.ts";
+import { Session } from "./session.ts";
+import { countSplit, makeSplits, type Splits } from "./splits.ts";
+
+/** What a training takes beside its configuration. */
+export interface TrainOptions {
+  /** Told what happens. */
+  readonly onEvent?: TrainingListener;
+  /** Aborted to end training after the step under way, with a checkpoint. */
+  readonly signal?: AbortSignal;
+  /** Data to train on instead of those that the configuration names. */
+  readonly splits?: Splits;
+}
+
+/** What may differ from the stored configuration when a run goes on: nothing that changes a bit of the result. */
+export type ResumeOptions = TrainOptions & Partial<Pick<TrainingConfig, "threads" | "maxSeconds">>;
+
+/** What a training came to. */
+export interface TrainingResult {
+  /** The run's folder. */
+  readonly folder: RunFolder;
+  /** What `summary.json` says. */
+  readonly summary: TrainingSummary;
+}
+
+/**
+ * Trains a new run.
+ *
+ * @throws {FileError} where the run's folder is taken or the disk is full.
+ * @throws {InterruptedError} where the signal was aborted; what was done can be gone on with.
+ * @throws {NumericError} where a number became infinite or NaN; the last checkpoint is kept.
+ * @throws {ConfigError | DataError | DeviceError} where the configuration does not fit data or machine.
+ */
+export async function train(
+  config: TrainingConfig,
+  options: TrainOptions = {},
+): Promise<TrainingResult> {
+  await RunFolder.reserve(config.out);
+  return await run(config, config.out, undefined, options);
+}
+
+/**
+ * Goes on with a run where it was interrupted, to the same bits as if it had not been. A run that is done stays as it is.
+ *
+ * @throws {FileError} where there is no run.
+ * @throws {FormatError} where its newest checkpoint is damaged; the message names the file.
+ */
+export async function resume(path: string, options: ResumeOptions = {}): Promise<TrainingResult> {
+  const folder = await RunFolder.open(path);
+  using _lock = await folder.lock();
+  const summary = await folder.readSummary();
+  if (summary) return { folder, summary };
+  const { threads = folder.config.threads, maxSeconds = folder.config.maxSeconds } = options;
+  return await run({ ...folder.config, threads, maxSeconds }, path, folder, options);
+}
+
+/** Both of the above. */
+async function run(
+  config: TrainingConfig,
+  path: string,
+  existing: RunFolder | undefined,
+  options: TrainOptions,
+): Promise<TrainingResult> {
+  const { onEvent = () => {}, signal } = options;
+  await existing?.removeUnfinished();
+  const newest = (await existing?.checkpoints())?.at(-1);
+  const checkpoint = existing && newest !== undefined
+    ? await existing.explainingDamage(newest, () => readCheckpoint(existing.checkpointPath(newest)))
+    : undefined;
+  const computing = useDevice(config);
+  const detector = makeDetector(config);
+  onEvent({
+    kind: "plan",
+    folder: path,
+    config,
+    computing,
+    parameters: detector.parameterCount({ trainedOnly: true }),
+    flops: detector.summary().flops,
+    taps: detector.parts?.hri ? detector.parts.taps : [],
+    from: checkpoint?.state.step ?? 0,
+  });
+  const splits = options.splits ??
+    await orInterrupted(makeSplits(config, (part) => onEvent({ kind: "data", ...part })), signal);
+  using session = new Session(config, splits, detector);
+  if (checkpoint) session.restore(checkpoint);
+  const twins = hasTwins(splits.train);
+  const probe = config.gsnrEvery > 0 && twins
+    ? await GsnrProbe.create(splits.train, config.gsnrPairs, config.seed)
+    : undefined;
+  const counts = {
+    train: countSplit(splits.train),
+    validation: countSplit(splits.validation),
+    test: countSplit(splits.test),
+  };
+
+  const folder = existing ?? await RunFolder.create(path, config);
+  using _lock = existing ? undefined : await folder.lock();
+  await folder.prune();
+  onEvent({ kind: "ready", counts, hasTwins: twins });
+  const course = new Course(
+    config,
+    folder,
+    session,
+    probe,
+    checkpoint?.state.seconds ?? 0,
+    options,
+  );
+  await course.runToEnd();
+  return { folder, summary: await finish(folder, splits, session, course, computing, options) };
+}
+
+/** The loop over the steps. */
+class Course {
+  readonly #earlier: number;
+  readonly #began = performance.now();
+
+  constructor(
+    readonly config: TrainingConfig,
+    readonly folder: RunFolder,
+    readonly session: Session,
+    readonly probe: GsnrProbe | undefined,
+    earlierSeconds: number,
+    readonly options: TrainOptions,
+  ) {
+    this.#earlier = earlierSeconds;
+  }
+
+  /** Seconds of training, over all sittings. */
+  get seconds(): number {
+    return this.#earlier + (performance.now() - this.#began) / 1000;
+  }
+
+  /** Trains until the steps are done, or something ends it. */
+  async runToEnd(): Promise<void> {
+    const { config, folder, session, options: { signal } } = this;
+    using log = await MetricsLog.open(folder.metricsPath, session.step);
+    while (session.step < config.steps && session.stopped === "") {
+      await this.#advance(log);
+      const { step, stopped } = session;
+      const last = step === config.steps || stopped !== "";
+      if (last || signal?.aborted || step % config.checkpointEvery === 0) await this.#save(log);
+      if (signal?.aborted && !last) throw this.#interrupted();
+    }
+  }
+
+  /** One step, what is measured after it, and its line. */
+  async #advance(log: MetricsLog): Promise<void> {
+    const { config, session, options: { onEvent = () => {} } } = this;
+    const began = performance.now();
+    const result = await this.#explained(() => session.advance());
+    const stepSeconds = (performance.now() - began) / 1000;
+    if (config.maxSeconds > 0 && this.seconds >= config.maxSeconds) {
+      session.stopped = `the ${config.maxSeconds} seconds it was given are over`;
+    }
+    const { step } = result;
+    const last = step === config.steps || session.stopped !== "";
+    const validation = last || step % config.evaluateEvery === 0
+      ? await this.#validate()
+      : undefined;
+    const gsnr = this.probe && (last || step % config.gsnrEvery === 0)
+      ? this.probe.measure(session.detector)
+      : undefined;
+    if (gsnr) onEvent({ kind: "gsnr", step, groups: gsnr });
+    const row: TrainingRow = {
+      step,
+      loss: result.loss,
+      classificationLoss: result.classificationLoss,
+      maskLoss: result.maskLoss,
+      gradientNorm: result.gradientNorm,
+      learningRate: result.learningRate,
+      imagesPerSecond: session.imagesPerStep / stepSeconds,
+      seconds: this.seconds,
+      ...(validation === undefined ? {} : { auc: validation }),
+      ...(gsnr === undefined ? {} : gsnrColumns(gsnr)),
+    };
+    log.append(row);
+    onEvent({ kind: "step", row });
+  }
+
+  /** Validates, keeps the best weights, and sees whether to stop early. */
+  async #validate(): Promise<number> {
+    const { config, folder, session, options: { onEvent = () => {} } } = this;
+    const { auc, isBest } = await session.validate();
+    const { step, best } = session;
+    if (isBest) await writeBest(folder.bestPath(step), await session.scoredWeights(), best!);
+    onEvent({ kind: "validation", step, auc, isBest });
+    if (config.earlyStopping > 0 && session.withoutProgress >= config.earlyStopping) {
+      session.stopped = `no better validation AUC for ${session.withoutProgress} validations`;
+    }
+    return auc;
+  }
+
+  async #save(log: MetricsLog): Promise<void> {
+    const { folder, session, options: { onEvent = () => {} } } = this;
+    const path = folder.checkpointPath(session.step);
+    await log.sync();
+    await writeCheckpoint(path, session.save(this.seconds));
+    await folder.prune();
+    onEvent({ kind: "checkpoint", step: session.step, path });
+  }
+
+  /** A number that is not finite ends the run; its user must learn what is left of it. */
+  async #explained<Result>(body: () => Promise<Result>): Promise<Result> {
+    try {
+      return await body();
+    } catch (cause) {
+      if (!(cause instanceof NumericError)) throw cause;
+      const newest = (await this.folder.checkpoints()).at(-1);
+      const kept = newest === undefined
+        ? "no checkpoint had been written yet"
+        : `the last good checkpoint is ${this.folder.checkpointPath(newest)}`;
+      throw new NumericError(
+        `${cause.message}; ${kept}. Train anew with a smaller --learning-rate, a smaller --rho or ` +
+          `a --clip-norm`,
+        { cause },
+      );
+    }
+  }
+
+  #interrupted(): InterruptedError {
+    const { folder, session, config } = this;
+    return new InterruptedError(
+      `interrupted after step ${session.step} of ${config.steps}; nothing is lost, go on with: ` +
+        `deno task train --resume ${folder.path}`,
+    );
+  }
+}
+
+/** Tests the best weights and writes what the run came to. */
+async function finish(
+  folder: RunFolder,
+  splits: Splits,
+  session: Session,
+  course: Course,
+  computing: Computing,
+  { onEvent = () => {} }: TrainOptions,
+): Promise<TrainingSummary> {
+  const { detector, stopped, step: steps } = session;
+  // The last step always validates, so there is a best one.
+  const best: BestValidation = session.best!;
+  const { seconds } = course;
+  onEvent({ kind: "trained", why: stopped, best });
+  await loadBest(folder.bestPath(best.step), detector);
+  onEvent({ kind: "phase", name: "test" });
+  const result = await testDetector(detector, splits.test, folder.config, best.threshold);
+  onEvent({ kind: "phase", name: "report" });
+  const facts = { folder, detector, best, stopped, steps, seconds, computing };
+  return await writeResults(result, splits.test, facts);
+}
+
+/** A row's columns of a measurement. */
+function gsnrColumns(groups: readonly GroupGsnr[]): Pick<TrainingRow, "gsnr" | "gsnrError"> {
+  return {
+    gsnr: Object.fromEntries(groups.map((group) => [group.name, group.gsnr])),
+    gsnrError: Object.fromEntries(groups.map((group) => [group.name, group.standardError])),
+  };
+}
+
+/** Waits for work that leaves nothing half-done when the process ends, unless the signal is aborted first. */
+async function orInterrupted<Result>(
+  work: Promise<Result>,
+  signal: AbortSignal | undefined,
+): Promise<Result> {
+  if (!signal) return await work;
+  const interrupted = Promise.withResolvers<never>();
+  const stop = (): void =>
+    interrupted.reject(
+      new InterruptedError("interrupted before training began; the same command starts it anew"),
+    );
+  signal.addEventListener("abort", stop, { once: true });
+  if (signal.aborted) stop();
+  try {
+    return await Promise.race([work, interrupted.promise]);
+  } finally {
+    signal.removeEventListener("abort", stop);
+  }
+}
