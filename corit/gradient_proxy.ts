@@ -72,10 +72,12 @@ export interface ProxyInputs {
  * import { gradientProxy } from "@corit/corit/corit";
  * import { assertEquals } from "@std/assert";
  *
- * // A class token and two patches of width 2, which normalize to (1, -1) and (-1, 1).
+ * // A class token and two patches; it reads twice as much from the second.
  * const tokens = tensor([[[0, 0], [9, 7], [3, 5]]]);
- * const q = gradientProxy("neighbour", { tokens, grid: [1, 2] });
- * assertEquals(q.mul(10).to("int32").toArray(), [[[19, -19], [-19, 19]]]);
+ * const reading = tensor([[0, 1, 2]]);
+ * const directions = tensor([[3, 0], [1, 0]]);
+ * const q = gradientProxy("attention", { tokens, grid: [1, 2], reading, directions });
+ * assertEquals(q.toArray(), [[[1, 0], [2, 0]]]);
  * ```
  */
 export function gradientProxy(source: ProxySource, inputs: ProxyInputs): Tensor {
