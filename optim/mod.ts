@@ -22,6 +22,7 @@ export { type RadiusContext, sam, type SamOptimizer, type SamOptions } from "./s
 export { constantRate, type Schedule, warmupCosine, type WarmupCosineOptions } from "./schedule.ts";
 export { sgd, type SgdOptions } from "./sgd.ts";
 export {
+  type BatchOf,
   type LossFunction,
   type StepResult,
   type TrainStep,

@@ -18,6 +18,15 @@ import { ParameterArena } from "./parameters.ts";
 import { Scalars } from "./scalars.ts";
 import { type BatchPart, splitRows } from "./split_batch.ts";
 
+/**
+ * What a training step of a model takes unless its loss function says otherwise: what the model's own `loss` takes, or
+ * its `forward`.
+ */
+export type BatchOf<Model> = Model extends { loss(batch: infer Batch, ...others: never[]): Tensor }
+  ? Batch
+  : Model extends { forward(x: infer Input, ...others: never[]): Tensor } ? Input
+  : unknown;
+
 /** The loss of a model on a batch: a scalar. */
 export type LossFunction<Model extends Module, Batch> = (model: Model, batch: Batch) => Tensor;
 
@@ -87,7 +96,7 @@ export interface TrainStep<Batch, Result> {
  * assert((await step(batch)).loss < loss);
  * ```
  */
-export function trainStep<Model extends Module, Batch>(
+export function trainStep<Model extends Module, Batch = BatchOf<Model>>(
   model: Model,
   optimizer: Optimizer,
   loss: LossFunction<Model, Batch>,
@@ -116,7 +125,7 @@ export function trainStep<Model extends Module, Batch>(
  *
  * @throws {ConfigError} Nothing is trained; at a step: `reduceGradients` returned a promise.
  */
-export function trainStepSync<Model extends Module, Batch>(
+export function trainStepSync<Model extends Module, Batch = BatchOf<Model>>(
   model: Model,
   optimizer: Optimizer,
   loss: LossFunction<Model, Batch>,

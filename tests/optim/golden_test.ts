@@ -142,7 +142,7 @@ for (const device of allDevices) {
     Deno.test(`${golden.name} averages as PyTorch does on ${device}`, () => {
       const [first, ...series] = place(golden.inputs, device);
       const model = new Bare([first]);
-      // A "gradient" of sign -1 and rate 1 writes the next value of the series.
+      // A rule that writes its gradient as the weight: the next value of the series.
       const write = elementwise({
         name: "write",
         vectors: [],
