@@ -17,7 +17,19 @@ import {
 import { type Shape, showShape, sizeOf } from "./shape.ts";
 import type { Tensor } from "./tensor.ts";
 
-const bytesPerElement = {
+/** The element types that are read. */
+export type SafetensorsType =
+  | "F64"
+  | "F32"
+  | "F16"
+  | "BF16"
+  | "I64"
+  | "I32"
+  | "I8"
+  | "U8"
+  | "BOOL";
+
+const bytesPerElement: Readonly<Record<SafetensorsType, number>> = {
   F64: 8,
   F32: 4,
   F16: 2,
@@ -27,10 +39,7 @@ const bytesPerElement = {
   I8: 1,
   U8: 1,
   BOOL: 1,
-} as const;
-
-/** The element types that are read. */
-export type SafetensorsType = keyof typeof bytesPerElement;
+};
 
 /** One tensor of a file, not copied. */
 export interface SafetensorsEntry {
