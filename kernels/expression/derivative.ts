@@ -95,14 +95,15 @@ const rules: Readonly<Record<OperationName, DerivativeRule>> = {
   sigmoid: (g, [x]) => [g.mul(sigmoidSlope(x))],
   sigmoidSlope: (g, [x], y) => [g.mul(y).mul(tanh(x.mul(0.5))).neg()],
   softplus: (g, [x]) => [g.mul(sigmoid(x))],
-  erf: (g, [x]) => [g.mul(gaussian(x.mul(Math.SQRT2)).mul(2 / Math.sqrt(Math.PI)))],
-  erfc: (g, [x]) => [g.mul(gaussian(x.mul(Math.SQRT2)).mul(-2 / Math.sqrt(Math.PI)))],
+  erf: (g, [x]) => [g.mul(square(gaussian(x)).mul(2 / Math.sqrt(Math.PI)))],
+  erfc: (g, [x]) => [g.mul(square(gaussian(x)).mul(-2 / Math.sqrt(Math.PI)))],
   normalCdf: (g, [x]) => [g.mul(gaussian(x).mul(1 / Math.sqrt(2 * Math.PI)))],
   gaussian: (g, [x], y) => [g.mul(x.mul(y)).neg()],
   powerOfTwo: (g, _, y) => [g.mul(y).mul(Math.LN2)],
   exponentOf: flat,
   significandOf: (g, [x], y) => [g.mul(y).div(x)],
   highBits: (g) => [g],
+  sameInteger: flat,
   copySign: (g, [x, s]) => [g.mul(sign(x)).mul(where(lessThan(s, 0), -1, 1)), null],
 };
 
@@ -162,6 +163,29 @@ export function derivative(
   return derivatives(expression, [inputIndex], seed)[0];
 }
 
+/**
+ * What the operands of an expression receive of `g`. Every rule is linear in it, so a choice of `g` or 0 becomes a choice
+ * of what the rule makes of `g`, or 0: what an untaken branch divides by or multiplies with has no say.
+ */
+function partsOf(
+  expression: Expression,
+  operation: OperationName,
+  g: Expression,
+): (Expression | null)[] {
+  if (g.operation === "where") {
+    const [condition, a, b] = g.operands;
+    const choose = (part: Expression | null, first: boolean) =>
+      part && (first ? where(condition, part, 0) : where(condition, 0, part));
+    if (isConstant(b, 0)) {
+      return partsOf(expression, operation, a).map((part) => choose(part, true));
+    }
+    if (isConstant(a, 0)) {
+      return partsOf(expression, operation, b).map((part) => choose(part, false));
+    }
+  }
+  return rules[operation](g, expression.operands, expression);
+}
+
 /** Walks the graph from the result to its inputs, adding up what reaches each node. */
 function accumulate(
   expression: Expression,
@@ -179,7 +203,7 @@ function accumulate(
     const g = received.get(each);
     if (g === undefined || !relevant.has(each)) continue;
     if (each.operation === "input" || each.operation === "constant") continue;
-    rules[each.operation](g, each.operands, each).forEach((part, index) => {
+    partsOf(each, each.operation, g).forEach((part, index) => {
       const operand = each.operands[index];
       if (part === null || isConstant(part, 0) || !relevant.has(operand)) return;
       const before = received.get(operand);

@@ -36,7 +36,7 @@ function halvings(x: Expression): Expression {
 
 /** x - n ln 2. */
 function remainder(x: Expression, n: Expression): Expression {
-  return x.sub(n.mul(LN2_HIGH)).sub(n.mul(LN2_LOW));
+  return x.sub(n.mul(LN2_HIGH)).sub(apply("sameInteger", n).mul(LN2_LOW));
 }
 
 /** e^r for |r| <= ln(2) / 2. */

@@ -8,6 +8,7 @@ import {
   clamp,
   equal,
   floor,
+  isFinite,
   isNaN,
   lessThan,
   logicalAnd,
@@ -49,9 +50,8 @@ function split(x: Expression): { m: Expression; n: Expression } {
 /** The natural logarithm. */
 export function logLowering(x: Expression): Expression {
   const { m, n } = split(x);
-  const atOrBelowZero = where(equal(x, 0), -Infinity, NaN);
-  const finite = where(lessThan(0, x), logOfParts(m.sub(1), n), atOrBelowZero);
-  return where(lessThan(x, Infinity), finite, x); // NaN and Infinity stay
+  const above = where(isFinite(x), logOfParts(m.sub(1), n), x);
+  return where(lessThan(0, x), above, where(equal(x, 0), -Infinity, NaN));
 }
 
 /**
@@ -63,12 +63,11 @@ export function log1pLowering(x: Expression): Expression {
   const n = apply("exponentOf", sum);
   const scale = apply("powerOfTwo", constant(2).sub(n));
   const f = x.mul(0.25).mul(scale).add(scale.mul(0.25).sub(1));
-  const atOrBelow = where(equal(x, -1), -Infinity, NaN);
   const isTiny = lessThan(abs(x), 1e-8);
-  // Powers of a tiny f would be denormal numbers, which are slow.
-  const finite = where(lessThan(-1, x), logOfParts(where(isTiny, 0, f), n), atOrBelow);
-  const passes = logicalOr(isTiny, logicalNot(lessThan(x, Infinity)));
-  return where(passes, x, finite); // x itself (-0 too) where it is tiny; NaN and Infinity stay
+  // Powers of a tiny f would be denormal numbers, which are slow; the result is x itself, -0 included.
+  const parts = logOfParts(where(isTiny, 0, f), n);
+  const above = where(logicalOr(isTiny, logicalNot(isFinite(x))), x, parts);
+  return where(lessThan(-1, x), above, where(equal(x, -1), -Infinity, NaN));
 }
 
 /** log(1 + e) for 0 <= e <= 1. */
@@ -113,8 +112,8 @@ export function powLowering(a: Expression, b: Expression): Expression {
   const bHigh = highBits(b), logHigh = highBits(high);
   const product = bHigh.mul(logHigh); // exact
   const rest = b.sub(bHigh).mul(high).add(bHigh.mul(high.sub(logHigh))).add(b.mul(low));
-  const isLimited = lessThan(abs(product), 104);
-  const power = expOfSum(clamp(product, -104, 89), where(isLimited, rest, 0));
+  const limited = clamp(product, -104, 89);
+  const power = expOfSum(limited, where(equal(limited, product), rest, 0));
 
   // Of 0, infinity, or to the power of infinity: 0 or infinity, by whether base and exponent pull together.
   const pullsDown = lessThan(b, 0);

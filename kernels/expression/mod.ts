@@ -16,3 +16,4 @@ export {
 export * from "./functions.ts";
 export { derivative, derivatives } from "./derivative.ts";
 export { toFunction } from "./to_function.ts";
+export { toWgsl, type WgslCode, wgslPrelude } from "./to_wgsl.ts";

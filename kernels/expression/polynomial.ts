@@ -2,7 +2,7 @@
 //
 // Their polynomials are minimax fits of the relative error of the whole function (linear programming on 1,500
 // Chebyshev points, function values to 40 digits), the coefficients rounded to float32 one after the other, lowest
-// first, the others refitted each time. What they achieve when computed in float32 is listed in accuracy.ts.
+// first, the others refitted each time. What they achieve when computed in float32 is listed in function_rows.ts.
 
 import { constant, type Expression } from "./expression.ts";
 

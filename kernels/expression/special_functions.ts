@@ -67,7 +67,7 @@ export function logisticSlope(x: number): number {
 
 /** The n for which x * 2^-n lies from sqrt(1/2) up to sqrt(2), for a finite x above 0. */
 export function exponentOf(x: number): number {
-  let exponent = Math.round(Math.log2(x));
+  let exponent = Math.round(Math.log2(x)) + 0; // + 0: never -0
   // The logarithm is rounded: next to a border the quotient decides.
   while (x / 2 ** exponent >= Math.SQRT2) exponent++;
   while (x / 2 ** exponent < Math.SQRT1_2) exponent--;

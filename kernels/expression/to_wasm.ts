@@ -176,6 +176,7 @@ const rows: Readonly<Record<NativeOperation, Row>> = {
     return instruction("i32x4.sub", tools.number(0), exponent);
   },
   highBits: (tools) => instruction("v128.and", tools.number(0), tools.constants.bits(~0xfff)),
+  sameInteger: (tools) => tools.number(0),
   copySign: (tools) =>
     instruction(
       "v128.bitselect",

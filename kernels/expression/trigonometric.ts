@@ -1,6 +1,6 @@
 // Float32 approximations of sine and cosine, written in the scalar language. The fits: polynomial.ts.
 
-import type { Expression } from "./expression.ts";
+import { apply, type Expression } from "./expression.ts";
 import { polynomial } from "./polynomial.ts";
 import { abs, clamp, floor, lessThan, notEqual, round, where } from "./functions.ts";
 
@@ -19,7 +19,11 @@ const halfPiParts = [1.5703125, 4.837512969970703e-4, 7.549533620476723e-8, 2.56
 /** sin(x + quarterTurns * pi / 2). */
 function sineOfQuarterTurns(x: Expression, quarterTurns: number): Expression {
   const n = round(x.mul(2 / Math.PI));
-  const reduced = halfPiParts.reduce((rest, part) => rest.sub(n.mul(part)), x);
+  const same = apply("sameInteger", n);
+  const reduced = halfPiParts.reduce(
+    (rest, part, index) => rest.sub((index % 2 === 0 ? n : same).mul(part)),
+    x,
+  );
   const r = clamp(reduced, -0.8, 0.8); // keeps the result in [-1, 1] where the reduction has lost all digits
   const half = n.add(quarterTurns).mul(0.5);
   const halfTurns = floor(half);
