@@ -73,6 +73,12 @@ export class GradientError extends CoritError {
   override readonly name: string = "GradientError";
 }
 
+/** A function cannot be planned: it reads values, or does not do the same at every call. */
+export class PlanError extends CoritError {
+  /** The class's own name, as printed in front of the message. */
+  override readonly name: string = "PlanError";
+}
+
 /** A file is not what it claims to be: truncated, corrupted, or of another format or version. */
 export class FormatError extends CoritError {
   /** The class's own name, as printed in front of the message. */

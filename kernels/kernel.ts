@@ -204,6 +204,28 @@ export type KernelRunner<Name extends KernelName> = (
   outputs: readonly Binding[],
 ) => void;
 
+/** One kernel with its operands, ready to run. */
+export interface KernelCall<Name extends KernelName = KernelName> {
+  /** The kernel. */
+  readonly name: Name;
+  /** What it is asked to do. */
+  readonly parameters: KernelParameters[Name];
+  /** What it reads. */
+  readonly inputs: readonly Binding[];
+  /** What it writes. */
+  readonly outputs: readonly Binding[];
+}
+
+/** Kernel calls prepared once to be run many times, on the same memory. */
+export interface Program {
+  /** What one run hands to the device, in its own unit: kernel launches, dispatches. */
+  readonly launches: number;
+  /** Runs all calls in order. */
+  run(): void;
+  /** Gives back what the preparation holds. */
+  release(): void;
+}
+
 /** Memory that an executor holds now. */
 export interface MemoryLevel {
   /** Buffers handed out and not released. */
@@ -235,6 +257,8 @@ export interface Executor {
     inputs: readonly Binding[],
     outputs: readonly Binding[],
   ): void;
+  /** Prepares calls, whose buffers must stay allocated, to be run many times without any work on shapes. */
+  prepare(calls: readonly KernelCall[]): Program;
   /** Memory in use now. */
   memory(): MemoryLevel;
 }

@@ -5,6 +5,7 @@ import type { Executor } from "../kernels/kernel.ts";
 import type { OperationName, OperationOptions, OperationRow } from "./operation.ts";
 import { isRecording } from "./recording.ts";
 import { operationRows } from "./rows/mod.ts";
+import { runEntry } from "./run_entry.ts";
 import { Tensor } from "./tensor.ts";
 
 /** The executor that all of some tensors live on. Throws DeviceError where they differ. */
@@ -37,17 +38,14 @@ export function applyAll<Name extends OperationName>(
   const executor = commonExecutor(name, inputs);
   const descriptors = row.infer(inputs, options, executor.defaultDType);
   const outputs = descriptors.map(({ shape, dtype }) => Tensor.allocate(executor, shape, dtype));
-  row.run(
-    (kernel, parameters, sources, destinations) =>
-      executor.run(
-        kernel,
-        parameters,
-        sources.map((operand) => operand.binding),
-        destinations.map((operand) => operand.binding),
-      ),
+  runEntry(
+    executor,
+    name,
+    options,
     inputs,
     outputs,
-    options,
+    false,
+    (kernel, from, to) => row.run(kernel, from, to, options),
   );
   if (isRecording()) outputs[0].remember({ name, inputs, options, outputs });
   return outputs;

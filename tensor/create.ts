@@ -4,7 +4,9 @@ import { ShapeError, ValueError } from "../errors.ts";
 import type { DType, TypedArray } from "../kernels/kernel.ts";
 import { defaultDevice, type Device, executorOf } from "./device.ts";
 import { RandomStream } from "./random.ts";
+import { runEntry, viewOf } from "./run_entry.ts";
 import { checkShape, type Shape, showShape, sizeOf } from "./shape.ts";
+import { note } from "./tape.ts";
 import { type NestedArray, Tensor } from "./tensor.ts";
 
 /** Where and as what a new tensor is made. */
@@ -105,7 +107,9 @@ export function tensor(values: NestedArray | TypedArray, options: TensorOptions 
     shape = options.shape;
   }
   const made = Tensor.allocate(executor, shape, dtype);
-  executor.write(made.binding, typed(flat, dtype));
+  const data = typed(flat, dtype);
+  executor.write(made.binding, data);
+  note({ kind: "values", output: viewOf(made), data });
   return made;
 }
 
@@ -114,7 +118,15 @@ export function full(shape: Shape, value: number, options: CreateOptions = {}): 
   checkShape("full", shape);
   const { executor, dtype } = settle(options);
   const made = Tensor.allocate(executor, shape, dtype);
-  executor.run("fill", { count: made.size, value }, [], [made.binding]);
+  runEntry(
+    executor,
+    "fill",
+    { value },
+    [],
+    [made],
+    false,
+    (kernel, _, [output]) => kernel("fill", { count: sizeOf(output.shape), value }, [], [output]),
+  );
   return made;
 }
 
@@ -177,10 +189,16 @@ function drawn(
   fill: (values: Float32Array) => void,
 ): Tensor {
   checkShape("random", shape);
-  const values = new Float32Array(sizeOf(shape));
-  fill(values);
-  const { dtype } = settle(options);
-  return tensor(values, { dtype, device: options.device, shape });
+  const { executor, dtype } = settle(options);
+  const draw = (): TypedArray => {
+    const values = new Float32Array(sizeOf(shape));
+    fill(values);
+    return typed(values, dtype);
+  };
+  const made = Tensor.allocate(executor, shape, dtype);
+  executor.write(made.binding, draw());
+  note({ kind: "draw", output: viewOf(made), draw });
+  return made;
 }
 
 /** Uniform numbers in [low, high). */

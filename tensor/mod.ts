@@ -12,6 +12,7 @@ installOperations(operations);
 export * from "./create.ts";
 export * from "./device.ts";
 export * from "./operations/mod.ts";
+export { plan, type Planned } from "./plan/plan.ts";
 export * from "./random.ts";
 export {
   decodeSafetensors,

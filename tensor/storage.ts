@@ -6,7 +6,17 @@ import type { DeviceBuffer, Executor } from "../kernels/kernel.ts";
 export class Storage {
   #references = 1;
 
-  private constructor(readonly executor: Executor, readonly buffer: DeviceBuffer) {}
+  private constructor(
+    /** The executor that owns the memory. */
+    readonly executor: Executor,
+    /** The memory. */
+    readonly buffer: DeviceBuffer,
+  ) {}
+
+  /** Bytes in use. */
+  get byteLength(): number {
+    return this.buffer.byteLength;
+  }
 
   /** Reserves memory for one owner. */
   static allocate(executor: Executor, byteLength: number): Storage {

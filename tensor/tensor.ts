@@ -15,6 +15,7 @@ import { printTensor } from "./print.ts";
 import { currentScope, type Scope } from "./scope.ts";
 import { type Shape, showShape, sizeOf } from "./shape.ts";
 import { Storage } from "./storage.ts";
+import { note } from "./tape.ts";
 
 /** The rule of an operation made by `customGradient`: output gradient -> input gradients. */
 export type CustomRule = (outputGradient: Tensor) => readonly (Tensor | undefined)[];
@@ -192,6 +193,7 @@ export class Tensor implements Operand {
 
   /** The elements, copied, in row-major order; returns when the device has computed them. */
   dataSync(): TypedArray {
+    note({ kind: "read", input: this });
     return this.storage.executor.read(this.binding, this.size);
   }
 

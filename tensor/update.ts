@@ -2,6 +2,7 @@
 
 import { DeviceError, ShapeError } from "../errors.ts";
 import type { Expression } from "../kernels/expression/expression.ts";
+import { runEntry } from "./run_entry.ts";
 import { broadcastStrides, sameShape, showShape, stridesOf } from "./shape.ts";
 import type { Tensor } from "./tensor.ts";
 
@@ -31,16 +32,18 @@ export function update(
       throw new DeviceError(`update: tensors are on ${executor.name} and ${each.device}`);
     }
   }
-  executor.run(
-    "pointwise",
-    {
-      expressions,
-      shape,
-      inputStrides: inputs.map((input) => broadcastStrides(input.shape, shape)),
-    },
-    inputs.map((input) => input.binding),
-    targets.map((target) => target.binding),
-  );
+  const key = { expressions: expressions.map((expression) => expression.key) };
+  runEntry(executor, "update", key, inputs, targets, true, (kernel, from, to) =>
+    kernel(
+      "pointwise",
+      {
+        expressions,
+        shape,
+        inputStrides: from.map((input) => broadcastStrides(input.shape, shape)),
+      },
+      from,
+      to,
+    ));
 }
 
 /** Copies a tensor's elements into another of the same size and type, from element `offset` of the target on. */
@@ -58,16 +61,17 @@ export function copyInto(target: Tensor, source: Tensor, offset = 0): void {
     );
   }
   const shape = [source.size];
-  executor.run(
-    "copy",
-    {
-      shape,
-      sourceOffset: 0,
-      sourceStrides: stridesOf(shape),
-      destinationOffset: offset,
-      destinationStrides: stridesOf(shape),
-    },
-    [source.binding],
-    [target.binding],
-  );
+  runEntry(executor, "copyInto", { offset }, [source], [target], true, (kernel, from, to) =>
+    kernel(
+      "copy",
+      {
+        shape,
+        sourceOffset: 0,
+        sourceStrides: stridesOf(shape),
+        destinationOffset: offset,
+        destinationStrides: stridesOf(shape),
+      },
+      from,
+      to,
+    ));
 }

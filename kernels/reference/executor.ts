@@ -5,9 +5,11 @@ import type {
   Binding,
   DeviceBuffer,
   Executor,
+  KernelCall,
   KernelName,
   KernelParameters,
   MemoryLevel,
+  Program,
   TypedArray,
 } from "../kernel.ts";
 import { elementsOf, ReferenceBuffer, storedAs } from "./buffers.ts";
@@ -78,6 +80,19 @@ export class ReferenceExecutor implements Executor {
     outputs: readonly Binding[],
   ): void {
     referenceKernels[name](parameters, inputs, outputs);
+  }
+
+  /** Keeps the calls and runs them one by one. */
+  prepare(calls: readonly KernelCall[]): Program {
+    return {
+      launches: calls.length,
+      run: () => calls.forEach(({ name, ...call }) => this.#call(name, call)),
+      release: () => {},
+    };
+  }
+
+  #call<Name extends KernelName>(name: Name, call: Omit<KernelCall<Name>, "name">): void {
+    this.run(name, call.parameters, call.inputs, call.outputs);
   }
 
   /** Buffers and bytes handed out and not released; nothing is held beyond them. */

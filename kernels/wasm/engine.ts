@@ -77,17 +77,33 @@ export class WasmEngine implements WasmLauncher {
     options: LaunchOptions = {},
   ): void {
     if (items === 0) return;
-    const compiled = this.#kernels.get(kernel.key) ?? this.#compile(kernel);
+    const compiled = this.compile(kernel);
     const address = words.length <= ARGUMENT_WORDS
       ? this.#arguments.address
       : this.temporary(4 * words.length);
+    this.writeWords(address, words);
+    const grain = Math.min(options.grain ?? 1, items);
+    this.start(compiled, address, items, grain, options.parallel ?? items > grain);
+  }
+
+  /** Puts argument words into the memory. */
+  writeWords(address: number, words: readonly number[]): void {
     const view = this.memory.words;
     const first = address / 4;
     for (let i = 0; i < words.length; i++) view[first + i] = words[i];
-    const grain = Math.min(options.grain ?? 1, items);
+  }
+
+  /** Runs all items of a compiled kernel whose argument words are in place. */
+  start(
+    compiled: CompiledKernel,
+    address: number,
+    items: number,
+    grain: number,
+    parallel: boolean,
+  ): void {
     const scratch = this.#scratch.address;
     const pool = this.#pool;
-    if (pool && (options.parallel ?? items > grain) && pool.threads > 1) {
+    if (pool && parallel && pool.threads > 1) {
       return pool.launch(compiled, address, items, grain, scratch);
     }
     const step = Math.max(grain, Math.ceil(items / CALLS));
@@ -96,7 +112,7 @@ export class WasmEngine implements WasmLauncher {
         compiled.run(address, begin, Math.min(begin + step, items), scratch);
       }
     } catch (error) {
-      throw trapped(kernel.key, error);
+      throw trapped(compiled.key, error);
     }
   }
 
@@ -111,6 +127,11 @@ export class WasmEngine implements WasmLauncher {
   freeTemporaries(): void {
     for (const block of this.#temporaries) this.memory.give(block);
     this.#temporaries.length = 0;
+  }
+
+  /** A kernel ready to run, compiled the first time. */
+  compile(kernel: WasmKernel): CompiledKernel {
+    return this.#kernels.get(kernel.key) ?? this.#compile(kernel);
   }
 
   #compile(kernel: WasmKernel): CompiledKernel {

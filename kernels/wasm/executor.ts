@@ -5,15 +5,18 @@ import type {
   Binding,
   DeviceBuffer,
   Executor,
+  KernelCall,
   KernelName,
   KernelParameters,
   MemoryLevel,
+  Program,
   TypedArray,
 } from "../kernel.ts";
 import { saturated } from "./elements.ts";
 import { WasmEngine, type WasmExecutorOptions } from "./engine.ts";
 import type { WasmBinding } from "./kernel.ts";
 import { type MemoryBlock, WasmBuffer, type WasmMemory } from "./memory.ts";
+import { WasmProgram } from "./program.ts";
 import { wasmRunners } from "./runners.ts";
 
 /**
@@ -136,6 +139,27 @@ export class WasmExecutor implements Executor {
     } finally {
       this.#engine.freeTemporaries();
     }
+  }
+
+  /**
+   * Lays out every launch of the calls once: their argument words stay in memory, so that a run only starts them.
+   * The number of threads may change afterwards.
+   */
+  prepare(calls: readonly KernelCall[]): Program {
+    const program = new WasmProgram(this.#engine);
+    for (const { name, ...call } of calls) this.#record(program, name, call);
+    return program;
+  }
+
+  #record<Name extends KernelName>(
+    program: WasmProgram,
+    name: Name,
+    { parameters, inputs, outputs }: Omit<KernelCall<Name>, "name">,
+  ): void {
+    const from = inputs.map((binding) => this.#bind(binding, name));
+    const to = outputs.map((binding) => this.#bind(binding, name));
+    wasmRunners[name](program, parameters, from, to);
+    program.endCall();
   }
 
   /** Buffers in use, their bytes, and the bytes of the whole memory. */

@@ -1,9 +1,12 @@
 // Reading, adding and ordering at indices.
 
 import { ShapeError, ValueError } from "../../errors.ts";
+import type { TypedArray } from "../../kernels/kernel.ts";
 import { apply } from "../apply.ts";
 import { arange } from "../create.ts";
+import { viewOf } from "../run_entry.ts";
 import { normalizeAxis, showShape } from "../shape.ts";
+import { note, untaped } from "../tape.ts";
 import type { Tensor } from "../tensor.ts";
 import { narrow, reshape, unsqueeze } from "./layout.ts";
 import { equal, greaterEqual, lessEqual, to, where } from "./pointwise.ts";
@@ -11,13 +14,17 @@ import { equal, greaterEqual, lessEqual, to, where } from "./pointwise.ts";
 /** Throws unless all of an int32 tensor lies within 0..length-1. The kernels do not check. */
 function checkRange(operation: string, index: Tensor, length: number): void {
   if (index.dtype !== "int32") return; // the row says so better
-  for (const value of index.dataSync()) {
-    if (value < 0 || value >= length) {
-      throw new ValueError(
-        `${operation}: index ${value} is outside 0 to ${length - 1}, the length of the axis`,
-      );
+  const check = (values: TypedArray): void => {
+    for (const value of values) {
+      if (value < 0 || value >= length) {
+        throw new ValueError(
+          `${operation}: index ${value} is outside 0 to ${length - 1}, the length of the axis`,
+        );
+      }
     }
-  }
+  };
+  check(untaped(() => index.dataSync()));
+  note({ kind: "check", input: viewOf(index), check });
 }
 
 /**

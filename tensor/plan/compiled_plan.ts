@@ -1,0 +1,170 @@
+// A recording made ready for replay: memory laid out, kernel calls prepared.
+
+import type { Binding, Executor, KernelCall, KernelName, Program } from "../../kernels/kernel.ts";
+import type { Operand, RunKernel } from "../operation.ts";
+import { showShape } from "../shape.ts";
+import { Storage } from "../storage.ts";
+import type { KernelEntry, View } from "../tape.ts";
+import { keep, Tensor } from "../tensor.ts";
+import { copyInto } from "../update.ts";
+import { layOutMemory, type MemoryLayout } from "./layout.ts";
+import type { Recording } from "./recording.ts";
+import { makeSchedule, type Schedule, type ScheduledEntry } from "./schedule.ts";
+
+/** What happens between two kernels: a draw, a check, numbers written. */
+type HostStep = () => void;
+
+/** A planned function for inputs of fixed shapes. */
+export class CompiledPlan {
+  readonly #executor: Executor;
+  readonly #schedule: Schedule;
+  readonly #layout: MemoryLayout;
+  readonly #inputs: readonly Tensor[];
+  readonly #inputPlaces: readonly View[];
+  readonly #block: Storage;
+  readonly #retained = new Set<Storage>();
+  readonly #segments: (Program | HostStep)[] = [];
+
+  /** Prepares a recording for replay on the executor that it ran on. */
+  constructor(executor: Executor, recording: Recording) {
+    this.#executor = executor;
+    this.#inputPlaces = recording.inputs;
+    this.#schedule = makeSchedule(recording.entries, recording.results);
+    const { entries, temporaries, results } = this.#schedule;
+    const wanted = new Set(results.map(({ storage }) => storage));
+    this.#layout = layOutMemory(entries, temporaries, wanted);
+    this.#block = Storage.allocate(executor, this.#layout.byteLength);
+    this.#inputs = recording.inputs.map(({ shape, dtype }) =>
+      keep(Tensor.allocate(executor, shape, dtype))
+    );
+    this.#prepare(entries);
+  }
+
+  /** Kernel launches in one replay. */
+  get launches(): number {
+    return this.#segments.reduce(
+      (sum, segment) => sum + (typeof segment === "function" ? 0 : segment.launches),
+      0,
+    );
+  }
+
+  /** Bytes that temporaries share. */
+  get temporaryBytes(): number {
+    return this.#layout.byteLength;
+  }
+
+  /** Runs everything again on new inputs, and returns copies of the results. */
+  replay(inputs: readonly Tensor[]): Tensor[] {
+    inputs.forEach((input, at) => copyInto(this.#inputs[at], input));
+    for (const segment of this.#segments) {
+      if (typeof segment === "function") segment();
+      else segment.run();
+    }
+    return this.#schedule.results.map((view) => this.#copyOut(view));
+  }
+
+  /** Gives all memory back. */
+  release(): void {
+    for (const segment of this.#segments) {
+      if (typeof segment !== "function") segment.release();
+    }
+    this.#inputs.forEach((input) => input.release());
+    this.#block.release();
+    for (const storage of this.#retained) storage.release();
+    this.#retained.clear();
+  }
+
+  /** The plan in words, a line for each entry. */
+  explain(): string {
+    const { entries, dead, repeated } = this.#schedule;
+    const show = (view: View): string => {
+      const offset = this.#layout.offsets.get(view.storage);
+      const place = offset === undefined ? "" : ` at ${offset + view.byteOffset}`;
+      return `${showShape(view.shape)}${place}`;
+    };
+    const lines = entries.map((entry) => {
+      if (entry.kind === "check") return `check ${show(entry.input)}`;
+      if (entry.kind !== "kernels") return `${entry.kind} -> ${show(entry.output)}`;
+      const inputs = entry.inputs.map(show).join(", ");
+      return `${entry.name} ${inputs} -> ${entry.outputs.map(show).join(", ")}`;
+    });
+    return [
+      `${entries.length} operations in ${this.launches} launches; ${dead} unused and ${repeated} ` +
+      `repeated ones left out; ${this.temporaryBytes} bytes shared by temporaries`,
+      ...lines,
+    ].join("\n");
+  }
+
+  #prepare(entries: readonly ScheduledEntry[]): void {
+    let calls: KernelCall[] = [];
+    const flush = (): void => {
+      if (calls.length > 0) this.#segments.push(this.#executor.prepare(calls));
+      calls = [];
+    };
+    const collect: RunKernel = (name, parameters, inputs, outputs) => {
+      calls.push(
+        {
+          name,
+          parameters,
+          inputs: inputs.map((operand) => operand.binding),
+          outputs: outputs.map((operand) => operand.binding),
+        } as KernelCall<KernelName>,
+      );
+    };
+    for (const entry of entries) {
+      if (entry.kind === "kernels") this.#lower(entry, collect);
+      else {
+        flush();
+        this.#segments.push(this.#hostStep(entry));
+      }
+    }
+    flush();
+  }
+
+  #lower({ lower, inputs, outputs }: KernelEntry, kernel: RunKernel): void {
+    lower(kernel, inputs.map((view) => this.#operand(view)), outputs.map((v) => this.#operand(v)));
+  }
+
+  #hostStep(entry: Exclude<ScheduledEntry, KernelEntry>): HostStep {
+    const executor = this.#executor;
+    if (entry.kind === "check") {
+      const { binding, shape } = this.#operand(entry.input);
+      const count = shape.reduce((product, length) => product * length, 1);
+      return () => entry.check(executor.read(binding, count));
+    }
+    const { binding } = this.#operand(entry.output);
+    return entry.kind === "values"
+      ? () => executor.write(binding, entry.data)
+      : () => executor.write(binding, entry.draw());
+  }
+
+  #operand(view: View): Operand {
+    return { shape: view.shape, dtype: view.dtype, binding: this.#bindingOf(view) };
+  }
+
+  #bindingOf({ storage, byteOffset, dtype }: View): Binding {
+    const offset = this.#layout.offsets.get(storage);
+    if (offset !== undefined) {
+      return { buffer: this.#block.buffer, byteOffset: offset + byteOffset, dtype };
+    }
+    const input = this.#inputPlaces.findIndex((place) => place.storage === storage);
+    if (input >= 0) {
+      const { binding } = this.#inputs[input];
+      const inside = byteOffset - this.#inputPlaces[input].byteOffset;
+      return { buffer: binding.buffer, byteOffset: inside, dtype };
+    }
+    // Memory from outside, and constants, stay where they are for as long as the plan lives.
+    if (!this.#retained.has(storage)) this.#retained.add(storage.retain());
+    return { buffer: storage.buffer, byteOffset, dtype };
+  }
+
+  #copyOut(view: View): Tensor {
+    const { storage, shape, dtype } = view;
+    const made = Tensor.allocate(this.#executor, shape, dtype);
+    const source = this.#operand({ ...view, storage, shape, dtype });
+    const layout = { sourceOffset: 0, sourceStrides: [1], destinationOffset: 0 };
+    const parameters = { ...layout, shape: [made.size], destinationStrides: [1] };
+    this.#executor.run("copy", parameters, [source.binding], [made.binding]);
+    return made;
+  }
+}

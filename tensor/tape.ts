@@ -1,0 +1,102 @@
+// The tape: everything that a planned function does to device memory, in order, while it is being recorded.
+
+import type { DType, TypedArray } from "../kernels/kernel.ts";
+import type { Operand, RunKernel } from "./operation.ts";
+import type { Shape } from "./shape.ts";
+import type { Storage } from "./storage.ts";
+
+/** A tensor as the tape sees it: which memory, which part of it. */
+export interface View {
+  /** The memory. */
+  readonly storage: Storage;
+  /** Bytes from its start. */
+  readonly byteOffset: number;
+  /** Lengths of the axes. */
+  readonly shape: Shape;
+  /** Type of the elements. */
+  readonly dtype: DType;
+}
+
+/** Kernels that read some tensors and write others. */
+export interface KernelEntry {
+  readonly kind: "kernels";
+  /** The operation, `update`, `copyInto` or `fill`. */
+  readonly name: string;
+  /** All that the result depends on besides the inputs, as text. */
+  readonly key: string;
+  readonly inputs: readonly View[];
+  readonly outputs: readonly View[];
+  /** Whether it writes memory that existed before, instead of making its outputs. */
+  readonly overwrites: boolean;
+  /** Lowers it to kernels. */
+  readonly lower: (
+    kernel: RunKernel,
+    inputs: readonly Operand[],
+    outputs: readonly Operand[],
+  ) => void;
+}
+
+/** Numbers that came from JavaScript. */
+export interface ValuesEntry {
+  readonly kind: "values";
+  readonly output: View;
+  readonly data: TypedArray;
+}
+
+/** Numbers drawn from a random stream: drawn again at every replay. */
+export interface DrawEntry {
+  readonly kind: "draw";
+  readonly output: View;
+  readonly draw: () => TypedArray;
+}
+
+/** A look at the values of a tensor that may throw: made again at every replay. */
+export interface CheckEntry {
+  readonly kind: "check";
+  readonly input: View;
+  readonly check: (values: TypedArray) => void;
+}
+
+/** Values read by JavaScript, which may decide on them: what reads cannot be planned. */
+export interface ReadEntry {
+  readonly kind: "read";
+  readonly input: View;
+}
+
+/** One thing that happened. */
+export type TapeEntry = KernelEntry | ValuesEntry | DrawEntry | CheckEntry | ReadEntry;
+
+let current: TapeEntry[] | undefined;
+
+/** Notes what happens, if something is being recorded. */
+export function note(entry: TapeEntry): void {
+  current?.push(entry);
+}
+
+/** Whether something is being recorded. */
+export function isTaping(): boolean {
+  return current !== undefined;
+}
+
+/** Runs a function and returns its result and all that it did to device memory. */
+export function tape<Result>(body: () => Result): { result: Result; entries: TapeEntry[] } {
+  const before = current;
+  const entries: TapeEntry[] = [];
+  current = entries;
+  try {
+    return { result: body(), entries };
+  } finally {
+    current = before;
+  }
+}
+
+/** Runs a function whose reads are not decisions: they happen again at every replay, or concern constants. */
+export function untaped<Result>(body: () => Result): Result {
+  const before = current;
+  current = undefined;
+  try {
+    return body();
+  } finally {
+    current = before;
+  }
+}
