@@ -26,6 +26,9 @@ const positive = z.number().positive();
 const amount = z.number().min(0);
 const text = z.string().min(1);
 
+/** Families of the starter benchmark that are trained on where nothing else is said. */
+const starterFamilies = ["swap", "self-blend", "upsample"];
+
 /** The table behind `deno task train`: its flags, its configuration file, its help. */
 export const trainingOptions: OptionDefinition<TrainingConfig> = defineOptions<TrainingConfig>({
   name: "train",
@@ -83,8 +86,11 @@ export const trainingOptions: OptionDefinition<TrainingConfig> = defineOptions<T
     ...group("Data", {
       data: row(text, "starter", "starter, or a folder that holds a data set"),
       families: row(
-        z.array(text).min(1),
-        ["swap", "self-blend", "upsample"],
+        z.array(text),
+        computed(
+          `${starterFamilies.join(",")}; of a folder: all`,
+          ({ data }) => data === "starter" ? [...starterFamilies] : [],
+        ),
         `families trained on; of starter: ${forgeryFamilyNames.join(", ")}`,
       ),
       testFamilies: row(
@@ -164,6 +170,11 @@ function checkTogether(config: TrainingConfig): void {
   const { data, families, testFamilies, imageSize, patchSize } = config;
   const known: readonly string[] = forgeryFamilyNames;
   if (data === "starter") {
+    if (families.length === 0) {
+      throw new ConfigError(
+        `families is empty; name at least one of ${known.join(", ")} to train on`,
+      );
+    }
     for (const family of [...families, ...testFamilies]) {
       if (known.includes(family)) continue;
       throw new ConfigError(

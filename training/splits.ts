@@ -1,8 +1,17 @@
 // The crops of a run: made or read as the configuration says, and counted.
 
 import type { CropSet } from "../data/crop_set.ts";
-import { starterBenchmark, type StarterProgress } from "../forgeries/starter_benchmark.ts";
+import { readFolder } from "../data/folder.ts";
+import { DataError } from "../errors.ts";
+import {
+  starterBenchmark,
+  type StarterBenchmarkOptions,
+  type StarterProgress,
+  starterSplit,
+} from "../forgeries/starter_benchmark.ts";
 import type { TrainingConfig } from "./config.ts";
+import { subsetOf } from "./crop_subset.ts";
+import { hint } from "./options.ts";
 
 /** The three parts of a run's data. */
 export interface Splits {
@@ -24,23 +33,60 @@ export interface SplitCounts {
   readonly forged: Readonly<Record<string, number>>;
 }
 
-/** Makes or reads the data that a configuration asks for. */
-export async function makeSplits(
-  config: TrainingConfig,
-  onProgress: (progress: StarterProgress) => void,
-): Promise<Splits> {
-  const { splitSeed, imageSize, families, testFamilies } = config;
-  const { trainPairs, validationPairs, testPairs } = config;
-  return await starterBenchmark({
-    splitSeed,
-    size: imageSize,
-    families,
-    testFamilies: [...families, ...testFamilies],
-    trainPairs,
-    validationPairs,
-    testPairs,
-    onProgress,
-  });
+/** What decides the data. */
+export type DataConfig = Pick<
+  TrainingConfig,
+  | "data"
+  | "imageSize"
+  | "splitSeed"
+  | "families"
+  | "testFamilies"
+  | "trainPairs"
+  | "validationPairs"
+  | "testPairs"
+>;
+
+/** Told how far the data are. */
+export type DataListener = (progress: StarterProgress) => void;
+
+/**
+ * Makes or reads the data that a configuration asks for.
+ *
+ * @throws {DataError} where pictures are missing, or a folder lacks a family that is named.
+ */
+export async function makeSplits(config: DataConfig, onProgress: DataListener): Promise<Splits> {
+  if (config.data === "starter") return await starterBenchmark(starterOptions(config, onProgress));
+  const splits = await readSplits(config, onProgress);
+  const tested = new Set(config.testFamilies);
+  const trained = config.families.length > 0
+    ? config.families
+    : familiesOf(splits.train).filter((family) => !tested.has(family));
+  const known = new Set(Object.values(splits).flatMap(familiesOf));
+  for (const family of [...trained, ...tested]) {
+    if (known.has(family)) continue;
+    const names = [...known].sort();
+    throw new DataError(
+      `${config.data}: there is no family "${family}" in fake/, only ${names.join(", ")}` +
+        hint(family, names),
+    );
+  }
+  return {
+    train: onlyFamilies(splits.train, trained),
+    validation: onlyFamilies(splits.validation, trained),
+    test: onlyFamilies(splits.test, [...trained, ...tested]),
+  };
+}
+
+/**
+ * Makes or reads the test part alone, with all its families.
+ *
+ * @throws {DataError} where pictures are missing.
+ */
+export async function makeTest(config: DataConfig, onProgress: DataListener): Promise<CropSet> {
+  if (config.data === "starter") {
+    return await starterSplit("test", starterOptions(config, onProgress));
+  }
+  return (await readSplits(config, onProgress)).test;
 }
 
 /** Counts a part. */
@@ -54,4 +100,38 @@ export function countSplit(set: CropSet): SplitCounts {
     forged[family] = (forged[family] ?? 0) + 1;
   }
   return { crops: set.count, photographs: sources.size, forged };
+}
+
+/** The families of a set's forged crops, in order of appearance. */
+export function familiesOf(set: CropSet): string[] {
+  return Object.keys(countSplit(set).forged);
+}
+
+function starterOptions(config: DataConfig, onProgress: DataListener): StarterBenchmarkOptions {
+  const { splitSeed, imageSize, families, testFamilies } = config;
+  const { trainPairs, validationPairs, testPairs } = config;
+  return {
+    splitSeed,
+    size: imageSize,
+    families,
+    testFamilies: [...families, ...testFamilies],
+    trainPairs,
+    validationPairs,
+    testPairs,
+    onProgress,
+  };
+}
+
+async function readSplits(config: DataConfig, onProgress: DataListener): Promise<Splits> {
+  const { data, imageSize: size, splitSeed } = config;
+  return await readFolder(data, { size, splitSeed, onProgress });
+}
+
+/** The real crops, and the forged ones of some families. */
+function onlyFamilies(set: CropSet, families: readonly string[]): CropSet {
+  if (familiesOf(set).every((family) => families.includes(family))) return set;
+  return subsetOf(
+    set,
+    (row) => set.arrays.labels[row] === 0 || families.includes(set.family(row)),
+  );
 }

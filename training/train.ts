@@ -18,7 +18,7 @@ import { makeDetector } from "./model.ts";
 import { testDetector, type TrainingSummary, writeResults } from "./results.ts";
 import { RunFolder } from "./run_folder.ts";
 import { Session } from "./session.ts";
-import { countSplit, makeSplits, type Splits } from "./splits.ts";
+import { countSplit, familiesOf, makeSplits, type Splits } from "./splits.ts";
 
 /** What a training takes beside its configuration. */
 export interface TrainOptions {
@@ -111,7 +111,9 @@ async function run(
     test: countSplit(splits.test),
   };
 
-  const folder = existing ?? await RunFolder.create(path, config);
+  // A folder's families are known once it is read; what was trained on must stand in config.json.
+  const settled = { ...config, families: config.families.length > 0 ? config.families : familiesOf(splits.train) };
+  const folder = existing ?? await RunFolder.create(path, settled);
   using _lock = existing ? undefined : await folder.lock();
   await folder.prune();
   onEvent({ kind: "ready", counts, hasTwins: twins });

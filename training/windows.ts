@@ -2,12 +2,16 @@
 
 import type { Image } from "../data/image.ts";
 import { crop, resize } from "../data/resize.ts";
+import { DataError } from "../errors.ts";
 
 /**
  * Windows along the longer side at most. Nine of 64 pixels are 576: a photograph of 1,500 pixels is then reduced by
  * 2.6, the middle of what training crops are reduced by.
  */
 const mostWindows = 9;
+
+/** How much longer than broad an image may be. */
+const longestShape = 20;
 
 /** An image as a detector sees it. */
 export interface WindowedImage {
@@ -24,6 +28,8 @@ export interface WindowedImage {
  *
  * An image whose longer side exceeds nine windows is first reduced to that; one whose shorter side is less than a
  * window is enlarged to it. Everything else keeps its pixels, which carry the traces of forging.
+ *
+ * @throws {DataError} where the image is more than 20 times as long as broad.
  */
 export function windowsOf(image: Image, size: number): WindowedImage {
   const fitted = fit(image, size);
@@ -92,6 +98,12 @@ export function joinMaps(
 function fit(image: Image, size: number): Image {
   const { width, height } = image;
   const longer = Math.max(width, height), shorter = Math.min(width, height);
+  if (longer > longestShape * shorter) {
+    throw new DataError(
+      `an image of ${width} x ${height} pixels is too narrow to look at; cut it to a shape of at ` +
+        `most ${longestShape} to 1`,
+    );
+  }
   const scale = Math.max(Math.min(1, mostWindows * size / longer), size / shorter);
   // A narrow image that is reduced for its length and enlarged for its breadth keeps its breadth.
   if (scale === 1) return image;

@@ -97,6 +97,7 @@ Deno.test("a data set of one's own has families of its own", () => {
   const config = parseTrainingConfig({ data: "faces", families: ["face2face"] });
   assertEquals(config.families, ["face2face"]);
   assertEquals(config.testFamilies, []);
+  assertEquals(parseTrainingConfig({ data: "faces" }).families, []);
 });
 
 const refused: [object: Record<string, unknown>, message: string][] = [
@@ -134,7 +135,10 @@ const refused: [object: Record<string, unknown>, message: string][] = [
     'the starter benchmark has no family "swop", only swap, self-blend, upsample, spectral; ' +
     'did you mean "swap"?',
   ],
-  [{ families: [] }, "families: got [], expected a list of at least 1, each a text"],
+  [
+    { families: [] },
+    "families is empty; name at least one of swap, self-blend, upsample, spectral to train on",
+  ],
   [{ families: ["swap", "swap"] }, 'family "swap" is named twice'],
   [
     { families: ["swap"], testFamilies: ["swap"] },

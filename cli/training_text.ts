@@ -1,0 +1,150 @@
+// What a training says to its reader: the plan, the data, the results in plain words.
+
+import type { Interval } from "../evaluation/bootstrap.ts";
+import type { Evaluation, PooledScores } from "../evaluation/protocol.ts";
+import { evaluationTable, textTable } from "../evaluation/table.ts";
+import type { TrainingConfig } from "../training/config.ts";
+import type { TrainingEvent } from "../training/events.ts";
+import type { TrainingSummary } from "../training/results.ts";
+import { formatDuration } from "./progress.ts";
+
+/** An event of one kind. */
+type EventOf<Kind extends TrainingEvent["kind"]> = Extract<TrainingEvent, { kind: Kind }>;
+
+/** A whole number with groups of three digits. */
+export function whole(value: number): string {
+  return value.toLocaleString("en-US");
+}
+
+/** What will be done: detector, training, machine, folder. */
+export function planText({ config, computing, folder, from, ...model }: EventOf<"plan">): string {
+  const { device, threads } = computing;
+  const facts: [string, string][] = [
+    ["detector", detectorText(config, model)],
+    ["training", trainingText(config)],
+    ["computing", `${device}, ${threads} ${threads === 1 ? "thread" : "threads"}`],
+    ["run", from > 0 ? `${folder}, going on from step ${from} of ${config.steps}` : folder],
+  ];
+  return facts.map(([name, text]) => indented(name, text)).join("\n");
+}
+
+/** The detector in two lines. */
+function detectorText(
+  config: TrainingConfig,
+  { parameters, flops, taps }: Pick<EventOf<"plan">, "parameters" | "flops" | "taps">,
+): string {
+  const { detector, preset, imageSize, patchSize, patchInputs, cgp, rrm, rsi } = config;
+  const size = `${whole(parameters)} parameters, ${(flops / 1e6).toFixed(0)} MFLOP an image`;
+  const inputs = ["colours", ...patchInputs].join(" and ");
+  const lines = [
+    `${detector === "corit" ? "CoRIT around a" : "a"} vision transformer (${preset}): ${size}`,
+    `reads ${imageSize} x ${imageSize} pixels in patches of ${patchSize}, as ${inputs}`,
+  ];
+  if (detector === "corit") {
+    const parts = [
+      taps.length > 0 ? `reads blocks ${taps.join(", ")}` : "reads the last block",
+      rrm ? `a region mask by the gradient proxy (${cgp})` : "",
+      rsi ? `regional signal injected (${cgp})` : "",
+    ];
+    lines.push(parts.filter(Boolean).join("; "));
+  }
+  return lines.join("\n");
+}
+
+/** The optimization in a line. */
+function trainingText(config: TrainingConfig): string {
+  const { steps, batchPairs, accumulate, optimizer, learningRate, sam, rho, maxSeconds } = config;
+  const pairs = whole(batchPairs * accumulate);
+  const name = optimizer === "adamw" ? "AdamW" : "SGD";
+  const climb = sam ? ` under SAM, radius ${rho}` : "";
+  const limit = maxSeconds > 0 ? `, at most ${formatDuration(maxSeconds)}` : "";
+  return `${whole(steps)} steps of ${pairs} real crops and their ${pairs} forged twins; ` +
+    `${name}, learning rate ${learningRate}${climb}${limit}`;
+}
+
+/** The data, counted by split and family. */
+export function dataText({ counts, hasTwins }: EventOf<"ready">, config: TrainingConfig): string {
+  const families = [...new Set(Object.values(counts).flatMap(({ forged }) => Object.keys(forged)))];
+  const named = { train: "training", validation: "validation", test: "test" } as const;
+  const rows = Object.entries(named).map(([split, name]) => {
+    const { crops, photographs, forged } = counts[split as keyof typeof named];
+    const total = Object.values(forged).reduce((sum, count) => sum + count, 0);
+    return [
+      name,
+      whole(photographs),
+      whole(crops - total),
+      ...families.map((family) => forged[family] === undefined ? "-" : whole(forged[family])),
+    ];
+  });
+  const head = families.map((family) =>
+    config.families.includes(family) ? family : `${family} (never trained on)`
+  );
+  const table = textTable(["data", "photographs", "real crops", ...head], rows);
+  const notes = [
+    ...(hasTwins || config.gsnrEvery === 0 ? [] : [
+      "These crops have no forged twins, so the gradient signal-to-noise ratio is not measured.",
+    ]),
+  ];
+  return [table, ...notes].join("\n");
+}
+
+/** Why training ended and which weights are tested. */
+export function trainedText({ why, best }: EventOf<"trained">): string {
+  const ended = why === "" ? "" : `Training ended early: ${why}.\n`;
+  return `${ended}Best validation AUC ${best.auc.toFixed(3)} after step ${best.step}; ` +
+    "its weights are tested now, on photographs that had no part in training or in this choice.";
+}
+
+/** The scores as a table, and what they mean in plain words. */
+export function scoresText(evaluation: Evaluation): string {
+  const { inDomain, crossDomain, sourceCount } = evaluation;
+  const level = `${Number((100 * inDomain.interval.level).toPrecision(4))} %`;
+  const lines = [
+    evaluationTable(evaluation),
+    "",
+    `Intervals are ${level}, over the ${sourceCount} test photographs. Threshold ` +
+    `${evaluation.threshold.toFixed(3)}, chosen on validation.`,
+    "",
+    `${meaning("Forgeries of the kinds it was trained on, in new photographs", inDomain)}`,
+  ];
+  if (crossDomain) {
+    const names = Object.keys(crossDomain.weights).join(", ");
+    lines.push(meaning(`Kinds of forgery it has never seen (${names})`, crossDomain));
+  }
+  return lines.join("\n");
+}
+
+/** One group's AUC as a sentence. */
+function meaning(what: string, { auc, interval }: PooledScores): string {
+  const times = Math.round(100 * auc);
+  return `${what}: of a forged and a real crop it ranks the forged one higher ${times} times in 100` +
+    ` (guessing: 50). ${verdict(interval)}`;
+}
+
+/** What an interval says about guessing. */
+function verdict({ low, high }: Interval): string {
+  if (low > 0.5) return "That is better than guessing.";
+  if (high < 0.5) return "That is worse than guessing.";
+  return "That cannot be told from guessing.";
+}
+
+/** What to do next. */
+export function nextText(folder: string, { seconds, imagesPerSecond }: TrainingSummary): string {
+  const facts: [string, string][] = [
+    ["took", `${formatDuration(seconds)}, ${Math.round(imagesPerSecond)} images/s in training`],
+    ["report", `${folder}/report.html (open it in a browser)`],
+    ["next", [
+      `deno task evaluate ${folder}`,
+      `deno task detect ${folder} PHOTO.jpg`,
+      "deno task train --rho 0.05    past the critical radius: watch it collapse",
+      "deno task train --help        everything that can be changed",
+    ].join("\n")],
+  ];
+  return facts.map(([name, text]) => indented(name, text)).join("\n");
+}
+
+/** A name and its text, whose further lines stand under the first. */
+function indented(name: string, text: string): string {
+  const margin = 13;
+  return `  ${name.padEnd(margin - 2)}${text.replaceAll("\n", `\n${" ".repeat(margin)}`)}`;
+}
