@@ -146,8 +146,8 @@ function toThreeChannels(data: Uint8Array, channels: number): Uint8Array {
   return result;
 }
 
-/** The first line of an error's message, without the library's stack. */
+/** The first two lines of an error's message: what failed, and what the codec said. */
 function reason(cause: unknown): string {
   const message = cause instanceof Error ? cause.message : String(cause);
-  return message.split("\n")[0];
+  return message.trim().split("\n").slice(0, 2).join(" ");
 }

@@ -111,16 +111,15 @@ async function install(folder: string, what: string): Promise<void> {
     stderr: "piped",
   }).output();
   if (success) return;
-  const lines = new TextDecoder().decode(stderr).split("\n").map((line) => line.trim());
-  const told = lines.filter((line) =>
-    line !== "" && !/^(Stack backtrace|Caused by|\d+: <)/.test(line)
-  );
+  const told = new TextDecoder().decode(stderr).split("\n")
+    .map((line) => line.trim().replace(/^(error|\d+): /, ""))
+    .filter((line) => line !== "" && !/^(Caused by|Stack backtrace)/.test(line));
   throw new DataError(
-    `${what} could not be installed from npm (${
-      told.slice(0, 3).join(" ")
-    }). They are needed once: ` +
-      "connect to the network (the registry and proxy of your npm settings are used) and run the same command " +
-      "again, or use pictures of your own with --data DIR",
+    `${what} could not be installed from npm: ${
+      told.slice(0, 2).join(": ")
+    }. They are needed once: connect to the ` +
+      "network (the registry and proxy of your npm settings are used) and run the same command again, or use " +
+      "pictures of your own with --data DIR",
   );
 }
 
