@@ -27,7 +27,7 @@ export type Operand = Expression | number;
  * const sum = x.mul(y).add(1);
  * assertEquals(evaluate(sum, [3, 4]), 13);
  * assertStrictEquals(sum, x.mul(y).add(1)); // the same object
- * assertEquals(sum.key, "(x0*x1+1)");
+ * assertEquals(sum.key, "((x0*x1)+1)");
  * ```
  */
 export class Expression {

@@ -6,21 +6,27 @@
 import type { Expression } from "./expression.ts";
 import * as functions from "./functions.ts";
 
-/** From where to where, evenly; or, between numbers of one sign, evenly in the logarithm. */
+/** From where to where a function is tested. */
 export interface Interval {
+  /** The lower end. */
   readonly low: number;
+  /** The upper end. */
   readonly high: number;
+  /** Whether points are spread evenly in the logarithm, between positive numbers, instead of evenly. */
   readonly logarithmic?: boolean;
 }
 
-/** An error bound: units in the last place of the exact result, plus an absolute error (0 unless given). */
+/** An error bound: the sum of both. */
 export interface ErrorBound {
+  /** Units in the last place of the exact result. */
   readonly ulps: number;
+  /** An absolute error; 0 unless given. */
   readonly absolute?: number;
 }
 
 /** One function. */
 export interface FunctionRow {
+  /** What tests call it. */
   readonly name: string;
   /** The expression of the function's inputs, which are as many as it declares. */
   readonly build: (x: Expression, y: Expression) => Expression;

@@ -1,6 +1,17 @@
 /**
  * The functions of the scalar language: from `abs` to `gelu`. Each builds an expression; nothing is computed.
  *
+ * @example A new activation, its value and its derivative
+ * ```ts
+ * import { derivative, evaluate, input, softplus, tanh } from "@corit/corit/kernels";
+ * import { assertAlmostEquals } from "@std/assert";
+ *
+ * const x = input(0);
+ * const mish = x.mul(tanh(softplus(x)));
+ * assertAlmostEquals(evaluate(mish, [1]), 0.8650983882673103);
+ * assertAlmostEquals(evaluate(derivative(mish, 0), [0]), 0.6);
+ * ```
+ *
  * @module
  */
 
@@ -67,7 +78,18 @@ export function maximum(a: Operand, b: Operand): Expression {
   return apply("maximum", a, b);
 }
 
-/** x held between two bounds. The derivative at the bounds is 1, outside 0. */
+/**
+ * x held between two bounds, numbers or expressions. The derivative at the bounds is 1, outside 0.
+ *
+ * @example
+ * ```ts
+ * import { clamp, evaluate, input } from "@corit/corit/kernels";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const bounded = clamp(input(0), -1, 1);
+ * assertEquals([-3, 0.5, 3].map((x) => evaluate(bounded, [x])), [-1, 0.5, 1]);
+ * ```
+ */
 export function clamp(x: Operand, low: Operand, high: Operand): Expression {
   return apply("clamp", x, low, high);
 }
@@ -127,7 +149,20 @@ export function isFinite(x: Operand): Expression {
   return apply("isFinite", x);
 }
 
-/** a where the condition is true (not 0), else b. What is not chosen has derivative 0. */
+/**
+ * a where the condition is true (not 0), else b. What is not chosen has derivative 0, even where its own is infinite.
+ *
+ * @example
+ * ```ts
+ * import { derivative, evaluate, greaterThan, input, log, where } from "@corit/corit/kernels";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const x = input(0);
+ * const guarded = where(greaterThan(x, 0), log(x), 0);
+ * assertEquals(evaluate(guarded, [-1]), 0);
+ * assertEquals(evaluate(derivative(guarded, 0), [0]), 0);
+ * ```
+ */
 export function where(condition: Operand, a: Operand, b: Operand): Expression {
   return apply("where", condition, a, b);
 }
@@ -154,7 +189,17 @@ export function log1p(x: Operand): Expression {
 
 /**
  * a to the power b, as `Math.pow`: a negative base has a real power only for integer exponents (else NaN).
- * Small constant exponents become products, quotients and roots.
+ * Small constant exponents become products, quotients and roots. In float32, results are within 2 ulps for exponents up to 10,
+ * within 9 for bases near 1 and exponents up to 80.
+ *
+ * @example
+ * ```ts
+ * import { evaluate, input, pow } from "@corit/corit/kernels";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(evaluate(pow(input(0), 3), [-2]), -8);
+ * assertEquals(evaluate(pow(input(0), 0.4), [-2]), NaN);
+ * ```
  */
 export function pow(a: Operand, b: Operand): Expression {
   const base = toExpression(a), exponent = toExpression(b);

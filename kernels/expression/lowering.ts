@@ -45,7 +45,7 @@ const lowerings = {
 };
 
 /** The name of an operation that is written in terms of others. */
-export type LoweredOperation = keyof typeof lowerings;
+type LoweredOperation = keyof typeof lowerings;
 
 /** The name of an operation that every machine has: the ones a printer needs rows for. */
 export type NativeOperation = Exclude<OperationName, LoweredOperation>;

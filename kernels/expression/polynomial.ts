@@ -13,6 +13,6 @@ export function polynomial(x: Expression, coefficients: readonly number[]): Expr
 }
 
 /** ln 2 in two parts, the first one of nine bits, so that n * first is exact for |n| below 2^15. */
-export const LN2_HIGH = 0.693359375;
+export const LN2_HIGH: number = 0.693359375;
 /** The rest of ln 2. */
-export const LN2_LOW = -2.12194440e-4;
+export const LN2_LOW: number = -2.12194440e-4;

@@ -19,7 +19,7 @@ import { lower, type NativeOperation } from "./lowering.ts";
 import { isCondition } from "./operations.ts";
 
 /** Four float32 lanes. */
-type Vector = Value<"v128">;
+export type Vector = Value<"v128">;
 
 const floatView = new Float32Array(1);
 const wordView = new Int32Array(floatView.buffer);

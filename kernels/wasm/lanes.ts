@@ -14,9 +14,11 @@ import {
 } from "./assembler.ts";
 import type { KernelBody } from "./emit.ts";
 
-/** Where elements lie: the first one's address, and bytes from one to the next (a number where it is known). */
+/** Elements in memory, at equal distances. */
 export interface Run {
+  /** The address of the first one. */
   readonly pointer: Local<"i32">;
+  /** Bytes from one to the next; a number where it is known when the code is made. */
   readonly stride: Value<"i32"> | number;
 }
 

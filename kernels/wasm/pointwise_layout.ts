@@ -3,9 +3,11 @@
 /** How an input is read along the innermost axis: one after the other, one for all, or at a distance. */
 export type ReadMode = "contiguous" | "broadcast" | "strided";
 
-/** One axis: its size, and each input's stride in elements. */
+/** One axis. */
 export interface PointwiseAxis {
+  /** Its number of elements. */
   readonly size: number;
+  /** Elements from one to the next, for each input. */
   readonly strides: readonly number[];
 }
 
@@ -13,7 +15,9 @@ export interface PointwiseAxis {
 export interface PointwiseLayout {
   /** Outermost first; none where the innermost axis is all there is. */
   readonly outer: readonly PointwiseAxis[];
+  /** The axis that rows run along. */
   readonly inner: PointwiseAxis;
+  /** How each input is read along it. */
   readonly modes: readonly ReadMode[];
 }
 

@@ -10,10 +10,13 @@ export type ReduceKind = KernelParameters["reduce"]["kind"];
 
 /** What a kernel's code depends on. */
 export interface ReduceVariant {
+  /** Which reduction. */
   readonly kind: ReduceKind;
   /** What is reduced, of the inputs. */
   readonly map: Expression;
+  /** The types of the inputs. */
   readonly inputs: readonly DType[];
+  /** The type of the results. */
   readonly output: DType;
   /** All of this in a text. */
   readonly key: string;

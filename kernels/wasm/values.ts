@@ -25,11 +25,13 @@ type SplitAtCommas<Text extends string> = Text extends `${infer Head},${infer Re
   ? [Head, ...SplitAtCommas<Rest>]
   : [Text];
 type Signature<Name extends InstructionName> = (typeof stackInstructions)[Name][0];
-type OperandsOf<Name extends InstructionName> = Signature<Name> extends
+/** The types of an instruction's operands. */
+export type OperandsOf<Name extends InstructionName> = Signature<Name> extends
   `${infer Operands}>${string}` ? SplitAtCommas<Operands>
   : never;
-type ResultOf<Name extends InstructionName> = Signature<Name> extends `${string}>${infer Result}`
-  ? Result extends ValueType ? Result : never
+/** The type of an instruction's result. */
+export type ResultOf<Name extends InstructionName> = Signature<Name> extends
+  `${string}>${infer Result}` ? Result extends ValueType ? Result : never
   : never;
 /** Expressions of the listed types. */
 export type ValuesOf<Types> = {

@@ -33,7 +33,7 @@ for (const row of functionRows) {
     const slopes = derivatives(value, [0, 1].slice(0, row.inputs));
     const exact = toFunction([value, ...slopes], 2);
     for (const [number, domain] of row.domains.entries()) {
-      const points = samplePoints(domain, 60_000, 17 * number + 1);
+      const points = samplePoints(domain, 30_000, 17 * number + 1);
       const results = await onWasm([value, ...slopes], points);
       const at = (index: number) => points.map((each) => each[index]);
       const exactValues = Array.from(points[0], (_, index) => exact(at(index)));
