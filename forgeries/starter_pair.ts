@@ -27,6 +27,8 @@ export interface RawPair {
   readonly crop: Crop;
   /** Its forged twin. */
   readonly forgery: Forgery;
+  /** The crop of another photograph that went into the twin, where the family takes one. */
+  readonly donor: Crop | undefined;
   /** How both are saved. */
   readonly encoding: JpegOptions;
 }
@@ -47,17 +49,21 @@ export function drawPair(
   const stream = pairStream(seed, plan);
   const everySource = sources.map((_, i) => i);
   const crop = drawCrop(sources, everySource, size, stream.fork("crop"));
+  let donorCrop: Crop | undefined;
   const donor = (): Image => {
     const others = everySource.filter((i) =>
       i !== crop.source && sources[i].kind === sources[crop.source].kind
     );
-    return drawCrop(sources, others, size, stream.fork("donor")).image;
+    donorCrop = drawCrop(sources, others, size, stream.fork("donor"));
+    return donorCrop.image;
   };
   const { forge } = forgeryFamilies[plan.family];
+  const forgery = forge({ image: crop.image, donor }, stream.fork("forgery"));
   const encoding = stream.fork("encoding");
   return {
     crop,
-    forgery: forge({ image: crop.image, donor }, stream.fork("forgery")),
+    forgery,
+    donor: donorCrop,
     encoding: {
       quality: 90 + encoding.integer(6),
       chromaSubsampling: encoding.choice(["4:4:4", "4:2:0"]),
@@ -76,10 +82,11 @@ export async function makePair(
   seed: number,
   arrays: CropSetArrays,
 ): Promise<[string, string]> {
-  const { crop, forgery, encoding } = drawPair(plan, sources, arrays.size, seed);
-  const saved = await Promise.all(
-    [crop.image, forgery.image].map((image) => jpegRoundTrip(image, encoding)),
-  );
+  const { crop, forgery, donor, encoding } = drawPair(plan, sources, arrays.size, seed);
+  const saved = [
+    await jpegRoundTrip(crop.image, encoding),
+    await jpegRoundTrip(forgery.image, encoding),
+  ];
   const family = forgeryFamilies[plan.family];
   saved.forEach(({ image, bytes }, label) => {
     const row = 2 * pair + label;
@@ -100,7 +107,8 @@ export async function makePair(
       stored * arrays.size ** 2,
     );
   }
-  const { region, filter } = crop;
-  const cut = { region, filter, encoding };
-  return [JSON.stringify(cut), JSON.stringify({ ...cut, forgery: forgery.recipe })];
+  const cut = ({ source, region, filter }: Crop) => ({ source, region, filter });
+  const real = { ...cut(crop), encoding };
+  const forged = { ...real, ...(donor && { donor: cut(donor) }), forgery: forgery.recipe };
+  return [JSON.stringify(real), JSON.stringify(forged)];
 }
