@@ -2,10 +2,9 @@
 
 import { ShapeError } from "../errors.ts";
 import { tensor } from "../tensor/create.ts";
-import type { Device } from "../tensor/device.ts";
 import { RandomStream } from "../tensor/random.ts";
 import { type Shape, showShape, sizeOf } from "../tensor/shape.ts";
-import { defaultDevice, executorOf } from "../tensor/device.ts";
+import { defaultDevice, type Device, executorOf } from "../tensor/device.ts";
 import { Parameter } from "./parameter.ts";
 
 /** Draws the initial values of a parameter of a shape, in row-major order. */

@@ -1,13 +1,11 @@
 // The normalization layers.
 
 import { input } from "../kernels/expression/expression.ts";
-import { ones, zeros } from "../tensor/create.ts";
+import { type CreateOptions, ones, tensor, zeros } from "../tensor/create.ts";
 import { batchNorm, groupNorm, layerNorm } from "../tensor/operations/normalize.ts";
 import { mean, variance } from "../tensor/operations/reduce.ts";
 import { withoutRecording } from "../tensor/recording.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { tensor } from "../tensor/create.ts";
-import type { CreateOptions } from "../tensor/create.ts";
 import { update } from "../tensor/update.ts";
 import { Module } from "./module.ts";
 import { Parameter, StateBuffer } from "./parameter.ts";

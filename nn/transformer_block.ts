@@ -1,9 +1,8 @@
 // The pre-norm transformer block.
 
-import { full } from "../tensor/create.ts";
+import { type CreateOptions, full } from "../tensor/create.ts";
 import { mul } from "../tensor/operations/pointwise.ts";
 import type { Activation } from "../tensor/operations/matmul.ts";
-import type { CreateOptions } from "../tensor/create.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { MultiHeadAttention } from "./attention.ts";
 import { DropPath } from "./dropout.ts";
