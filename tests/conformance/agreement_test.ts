@@ -60,8 +60,8 @@ function compareExample(row: Row, example: Example<unknown>, seed: number, devic
     const relative = row.relativeTo === "element" && !gradient;
     // A gradient is one more operation on rounded numbers.
     const tolerance = isFloat(e) ? row.tolerance * (gradient ? 4 : 1) : 0;
-    const least = gradient ? row.gradientFloor : 0;
-    const floor = relative ? 1e-3 : Math.max(least, magnitudeOf(wanted));
+    const terms = gradient ? row.gradientTerms : row.terms;
+    const floor = relative ? terms : Math.max(terms, magnitudeOf(wanted));
     assertClose(a.dataSync(), wanted, { tolerance, floor }, what);
   };
   expected.outputs.forEach((each, i) => {

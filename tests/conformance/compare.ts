@@ -13,9 +13,9 @@ export interface Closeness {
   readonly floor: number;
 }
 
-/** The largest finite magnitude, at least a thousandth. */
+/** The largest finite magnitude. */
 export function magnitudeOf(values: Numbers): number {
-  let largest = 1e-3;
+  let largest = 0;
   for (let i = 0; i < values.length; i++) {
     if (Number.isFinite(values[i])) largest = Math.max(largest, Math.abs(values[i]));
   }

@@ -25,7 +25,7 @@ function closeness(device: Device, row: Row, expected: GoldenTensor): Closeness 
   if (expected.dtype !== undefined) return { tolerance: 0, floor: 0 };
   return device === "reference"
     ? { tolerance: 1e-9, floor: 1e-3 }
-    : { tolerance: row.tolerance, floor: magnitudeOf(expected.data) };
+    : { tolerance: row.tolerance, floor: Math.max(1e-3, magnitudeOf(expected.data)) };
 }
 
 /** Runs one golden case on a device. */

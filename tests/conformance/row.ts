@@ -50,14 +50,15 @@ export interface Row {
   /** Draws inputs and options. */
   draw(pick: Picker): Example<unknown>;
   /**
-   * Largest difference between float32 and float64, relative to |expected| + floor. The floor is the largest
-   * magnitude of the expected tensor where `relativeTo` is `tensor` (sums, whose terms cancel), and a
-   * thousandth where it is `element`.
+   * Largest difference between float32 and float64, relative to |expected| + a floor. The floor is the largest
+   * magnitude of the expected tensor where `relativeTo` is `tensor`, and a thousandth where it is `element`.
    */
   readonly tolerance: number;
   readonly relativeTo: "element" | "tensor";
-  /** The size of the terms that cancel in its gradient, where that is more than the gradient's own; 0 by default. */
-  readonly gradientFloor: number;
+  /** The size of the terms whose sum a result is, where they may cancel: the least floor of outputs. */
+  readonly terms: number;
+  /** The same for gradients. */
+  readonly gradientTerms: number;
   /** How often its gradient is checked against differences: 0 where there is none. */
   readonly order: 0 | 1 | 2;
 }
@@ -74,7 +75,10 @@ export interface RowDefinition<Options> {
   readonly tolerance?: number;
   /** `tensor` by default. */
   readonly relativeTo?: "element" | "tensor";
-  readonly gradientFloor?: number;
+  /** A thousandth by default. */
+  readonly terms?: number;
+  /** That of `terms` by default. */
+  readonly gradientTerms?: number;
   /** 2 by default. */
   readonly order?: 0 | 1 | 2;
 }
@@ -84,7 +88,8 @@ export function row<Options>(definition: RowDefinition<Options>): Row {
   return {
     tolerance: 2e-6,
     relativeTo: "tensor",
-    gradientFloor: 0,
+    terms: 1e-3,
+    gradientTerms: definition.terms ?? 1e-3,
     order: 2,
     ...definition,
     call: (inputs, options) => definition.call(inputs, options as Options),

@@ -50,6 +50,7 @@ function windowOf(pick: Picker, [height, width]: readonly [number, number]) {
 const pool = (name: string, operation: typeof operations.maxPool2d, distinct: boolean): Row =>
   row<Pooling>({
     name,
+    terms: 1,
     call: ([x], { kernel, ...options }) => operation(x, kernel, options),
     draw: (pick) => {
       const size = plane(pick);
@@ -66,6 +67,7 @@ const pool = (name: string, operation: typeof operations.maxPool2d, distinct: bo
 export const convolutionRows: readonly Row[] = [
   row<Convolution>({
     name: "conv2d",
+    terms: 10,
     call: ([x, weight, bias], options) => operations.conv2d(x, weight, { ...options, bias }),
     draw: (pick) => {
       const size = plane(pick);
@@ -83,6 +85,7 @@ export const convolutionRows: readonly Row[] = [
   }),
   row<Convolution>({
     name: "convTranspose2d",
+    terms: 10,
     call: ([x, weight, bias], options) =>
       operations.convTranspose2d(x, weight, { ...options, bias }),
     draw: (pick) => {
@@ -109,6 +112,7 @@ export const convolutionRows: readonly Row[] = [
   pool("avgPool2d", operations.avgPool2d, false),
   row<Size>({
     name: "adaptiveAvgPool2d",
+    terms: 1,
     call: ([x], { size }) => operations.adaptiveAvgPool2d(x, size),
     draw: (pick) => ({
       inputs: [floats([pick.oneOf(1, 2, 0), pick.between(1, 3), ...plane(pick)])],
@@ -117,6 +121,7 @@ export const convolutionRows: readonly Row[] = [
   }),
   row<Size & { mode?: ResizeMode; alignCorners?: boolean }>({
     name: "resize",
+    terms: 1,
     call: ([x], { size, ...options }) => operations.resize(x, size, options),
     draw: (pick) => ({
       inputs: [floats([pick.oneOf(1, 2, 0), pick.between(1, 3), ...plane(pick)])],

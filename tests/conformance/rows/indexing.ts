@@ -35,6 +35,7 @@ function toSort(pick: Picker, distinct: boolean): Example<Sorting> {
 export const indexingRows: readonly Row[] = [
   row<object>({
     name: "embedding",
+    gradientTerms: 10,
     call: ([table, index]) => operations.embedding(table, index),
     draw: (pick) => {
       const entries = pick.positive();
@@ -46,16 +47,19 @@ export const indexingRows: readonly Row[] = [
   }),
   row<Axis>({
     name: "gather",
+    gradientTerms: 10,
     call: ([x, index], { axis }) => operations.gather(x, index, axis),
     draw: alongAxis,
   }),
   row<Axis>({
     name: "takeAlongAxis",
+    gradientTerms: 10,
     call: ([x, index], { axis }) => operations.takeAlongAxis(x, index, axis),
     draw: alongAxis,
   }),
   row<Axis>({
     name: "indexSelect",
+    gradientTerms: 10,
     call: ([x, index], { axis }) => operations.indexSelect(x, index, axis),
     draw: (pick) => {
       const shape = pick.shape(1, 3, true);
@@ -68,6 +72,7 @@ export const indexingRows: readonly Row[] = [
   }),
   row<Axis>({
     name: "scatterAdd",
+    terms: 10,
     call: ([x, index, values], { axis }) => operations.scatterAdd(x, index, values, axis),
     draw: (pick) => {
       const { inputs: [x, index], options } = alongAxis(pick);

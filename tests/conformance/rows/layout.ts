@@ -162,6 +162,7 @@ export const layoutRows: readonly Row[] = [
   }),
   row<{ counts: readonly number[] }>({
     name: "tile",
+    gradientTerms: 10,
     call: ([x], { counts }) => operations.tile(x, counts),
     draw: (pick) => ({
       inputs: [floats(pick.shape(0, 3))],
@@ -170,6 +171,7 @@ export const layoutRows: readonly Row[] = [
   }),
   row<{ shape: readonly number[] }>({
     name: "expand",
+    gradientTerms: 10,
     call: ([x], { shape }) => operations.expand(x, shape),
     draw: (pick) => {
       const shape = pick.shape(0, 4);

@@ -38,6 +38,7 @@ export const lossRows: readonly Row[] = [
       };
     },
     tolerance: 1e-5,
+    terms: 1,
   }),
   row<Loss>({
     name: "binaryCrossEntropyWithLogits",
@@ -102,6 +103,6 @@ export const lossRows: readonly Row[] = [
       };
     },
     tolerance: 1e-5,
-    gradientFloor: 1,
+    terms: 1,
   }),
 ];

@@ -21,6 +21,7 @@ const equations: readonly [equation: string, ranks: readonly string[]][] = [
 export const matmulRows: readonly Row[] = [
   row<Transposes>({
     name: "matmul",
+    terms: 10,
     call: ([a, b], options) => operations.matmul(a, b, options),
     draw: (pick) => {
       const [rows, depth, columns] = pick.cut([pick.length(), pick.length(), pick.length()]);
@@ -39,6 +40,7 @@ export const matmulRows: readonly Row[] = [
   }),
   row<{ activation?: Activation }>({
     name: "linear",
+    terms: 10,
     call: ([x, weight, bias], { activation }) =>
       operations.matmul(x, weight, { transposeB: true, bias, activation }),
     draw: (pick) => {
@@ -62,6 +64,7 @@ export const matmulRows: readonly Row[] = [
   }),
   row<object>({
     name: "dot",
+    terms: 10,
     call: ([a, b]) => operations.dot(a, b),
     draw: (pick) => {
       const length = pick.length();
@@ -71,6 +74,7 @@ export const matmulRows: readonly Row[] = [
   }),
   row<{ equation: string }>({
     name: "einsum",
+    terms: 10,
     call: (inputs, { equation }) => operations.einsum(equation, ...inputs),
     draw: (pick) => {
       const [equation, operands] = pick.oneOf(...equations);

@@ -38,7 +38,7 @@ export const normalizeRows: readonly Row[] = [
       return { inputs, options: { epsilon: pick.oneOf(1e-5, 1e-2) } };
     },
     tolerance: 2e-5,
-    gradientFloor: 1,
+    gradientTerms: 10,
   }),
   row<Epsilon & { groups: number }>({
     name: "groupNorm",
@@ -52,7 +52,7 @@ export const normalizeRows: readonly Row[] = [
       };
     },
     tolerance: 2e-5,
-    gradientFloor: 1,
+    gradientTerms: 10,
   }),
   row<Epsilon>({
     name: "batchNorm",
@@ -66,7 +66,7 @@ export const normalizeRows: readonly Row[] = [
       return { inputs: [floats(shape), ...trained, ...measured], options: { epsilon: 1e-5 } };
     },
     tolerance: 2e-5,
-    gradientFloor: 1,
+    gradientTerms: 10,
   }),
   row<Epsilon>({
     name: "rmsNorm",
@@ -81,7 +81,7 @@ export const normalizeRows: readonly Row[] = [
       };
     },
     tolerance: 2e-5,
-    gradientFloor: 1,
+    gradientTerms: 10,
   }),
   row<Epsilon & { axes?: readonly number[] }>({
     name: "l2Normalize",
@@ -94,10 +94,11 @@ export const normalizeRows: readonly Row[] = [
       };
     },
     tolerance: 1e-5,
-    gradientFloor: 1,
+    gradientTerms: 10,
   }),
   row<Attention>({
     name: "scaledDotProductAttention",
+    terms: 1,
     call: ([query, key, value, mask], options) =>
       operations.scaledDotProductAttention(query, key, value, { ...options, mask }),
     draw: (pick) => {
@@ -118,6 +119,7 @@ export const normalizeRows: readonly Row[] = [
   }),
   row<Attention & { heads: number }>({
     name: "packedAttention",
+    terms: 1,
     call: ([x], { heads, ...options }) => operations.packedAttention(x, heads, options),
     draw: (pick) => {
       const heads = pick.oneOf(1, 2, 3);

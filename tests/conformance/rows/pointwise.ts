@@ -39,6 +39,7 @@ function binary(name: string, operation: Binary, more: Partial<RowDefinition<obj
       return { inputs: [floats(a, -2, 2), floats(b, 0.3, 3)], options: {} };
     },
     relativeTo: "element",
+    gradientTerms: 10,
     ...more,
   });
 }
@@ -48,6 +49,7 @@ function extremum(name: string, operation: Binary): Row {
   const quarters = Array.from({ length: 17 }, (_, i) => i / 4 - 2);
   return row<object>({
     name,
+    gradientTerms: 10,
     call: ([a, b]) => operation(a, b),
     draw: (pick) => {
       const shape = pick.shape(0, 3);
@@ -168,6 +170,7 @@ export const pointwiseRows: readonly Row[] = [
   extremum("maximum", operations.maximum),
   row<{ exponent?: number }>({
     name: "pow",
+    gradientTerms: 10,
     call: ([a, b], { exponent }) => operations.pow(a, exponent ?? b),
     draw: (pick) => {
       const shape = pick.shape(0, 3);
@@ -182,6 +185,7 @@ export const pointwiseRows: readonly Row[] = [
   }),
   row<object>({
     name: "where",
+    gradientTerms: 10,
     call: ([condition, a, b]) => operations.where(condition, a, b),
     draw: (pick) => {
       const shape = pick.shape(0, 4);

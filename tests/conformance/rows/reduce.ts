@@ -64,8 +64,8 @@ function softmaxRow(name: string, operation: (x: Tensor, axis: number) => Tensor
 
 /** Every reduction. */
 export const reduceRows: readonly Row[] = [
-  reduction("sum", operations.sum, { tolerance: 1e-5 }),
-  reduction("mean", operations.mean, { positive: true, tolerance: 1e-5 }),
+  reduction("sum", operations.sum, { terms: 10, tolerance: 1e-5 }),
+  reduction("mean", operations.mean, { positive: true, terms: 1, tolerance: 1e-5 }),
   row<ReduceOptions & { correction?: number }>({
     name: "variance",
     call: ([x], { axes, ...options }) => operations.variance(x, axes, options),
@@ -110,6 +110,7 @@ export const reduceRows: readonly Row[] = [
   }),
   reduction("logsumexp", operations.logsumexp, {
     positive: true,
+    terms: 1,
     low: -9,
     high: 9,
     tolerance: 1e-5,
@@ -118,6 +119,7 @@ export const reduceRows: readonly Row[] = [
   extremumIndex("argmin", operations.argmin),
   row<{ axes?: readonly number[]; reverse?: boolean }>({
     name: "cumsum",
+    terms: 10,
     call: ([x], { axes, reverse }) => operations.cumsum(x, axes, { reverse }),
     draw: (pick) => {
       const shape = pick.shape(1, 3);
