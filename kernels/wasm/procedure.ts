@@ -42,6 +42,11 @@ export class ArgumentWords<const Name extends string> {
     return Object.fromEntries(entries) as Record<Name, Local<"i32">>;
   }
 
+  /** The address of one of the words. */
+  address(words: Value<"i32">, name: Name): Value<"i32"> {
+    return add(words, 4 * this.#names.indexOf(name));
+  }
+
   /** The address of the table behind the words. */
   table(words: Value<"i32">): Value<"i32"> {
     return add(words, 4 * this.#names.length);

@@ -3,6 +3,8 @@
 import type { KernelName } from "../kernel.ts";
 import { argReduce } from "./arg_reduce.ts";
 import { convert } from "./convert.ts";
+import { attention } from "./attention.ts";
+import { attentionBackward } from "./attention_backward.ts";
 import { copy } from "./copy.ts";
 import { cumulativeSum } from "./cumulative.ts";
 import { fill } from "./fill.ts";
@@ -18,7 +20,7 @@ import { sort } from "./sort.ts";
 import { fold, unfold } from "./unfold.ts";
 
 /** The kernels of the WebAssembly executor by name. */
-export const wasmRunners = {
+export const wasmRunners: { readonly [Name in KernelName]: WasmRunner<Name> } = {
   pointwise,
   reduce,
   copy,
@@ -37,4 +39,6 @@ export const wasmRunners = {
   softmaxBackward,
   layerNorm,
   layerNormBackward,
-} as unknown as { readonly [Name in KernelName]: WasmRunner<Name> };
+  attention,
+  attentionBackward,
+};
