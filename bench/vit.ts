@@ -57,22 +57,30 @@ export function stepFlops({ batch, tokens, width, depth }: EncoderShape): number
   return 3 * batch * tokens * depth * (linear + attention);
 }
 
+/** What the encoder is trained on. */
+interface EncoderBatch {
+  readonly tokens: Tensor;
+  readonly target: Tensor;
+}
+
 /** Our plain and SAM steps on fixed data. */
 export function encoderSteps(shape: EncoderShape): { plain: Contender; withSam: Contender } {
   const random = new RandomStream(1);
   const values = new Float32Array(shape.batch * shape.tokens * shape.width);
   random.fillNormal(values);
-  const x = tensor(values, { shape: [shape.batch, shape.tokens, shape.width] });
-  const target = tensor(Int32Array.from({ length: shape.batch }, (_, i) => i % shape.classes));
+  const batch: EncoderBatch = {
+    tokens: tensor(values, { shape: [shape.batch, shape.tokens, shape.width] }),
+    target: tensor(Int32Array.from({ length: shape.batch }, (_, i) => i % shape.classes)),
+  };
   const contender = (optimizer: ReturnType<typeof sgd>): Contender => {
     const step = trainStep(
       new Encoder(shape),
       optimizer,
-      (model) => crossEntropy(model.forward(x), target),
+      (model, { tokens, target }: EncoderBatch) => crossEntropy(model.forward(tokens), target),
     );
     return async (count) => {
       const start = performance.now();
-      for (let i = 0; i < count; i++) await step(undefined);
+      for (let i = 0; i < count; i++) await step(batch);
       return (performance.now() - start) / count;
     };
   };

@@ -15,6 +15,7 @@ import { update } from "../tensor/update.ts";
 import { writeGlobalNorm } from "./global_norm.ts";
 import type { Optimizer, Pass } from "./optimizer.ts";
 import { ParameterArena } from "./parameters.ts";
+import { PassPlans } from "./pass_plans.ts";
 import { Scalars } from "./scalars.ts";
 import { type BatchPart, splitRows } from "./split_batch.ts";
 
@@ -37,6 +38,11 @@ export interface TrainStepOptions<Batch> {
    * splits it into parts of equal weight. The gradient is that of the mean over the whole batch, in SAM's passes too.
    */
   readonly accumulate?: number | ((batch: Batch) => readonly Batch[]);
+  /**
+   * Whether passes are planned: recorded in their first two runs, and replayed from then on, bit for bit the same.
+   * True by default. A loss that decides on values, or makes tensors of a batch's numbers itself, runs as written.
+   */
+  readonly plan?: boolean;
   /**
    * Called once a pass with the flat gradient, before its norm is taken: where data-parallel training averages it
    * over machines, in place. The first pass of a step is 0.
@@ -70,6 +76,8 @@ export interface TrainStep<Batch, Result> {
   (batch: Batch): Result;
   /** Where the trained parameters lie. */
   readonly arena: ParameterArena;
+  /** The plans of the passes in words, and why a pass has none. */
+  readonly explainPlan: () => string;
 }
 
 /**
@@ -117,7 +125,7 @@ export function trainStep<Model extends Module, Batch = BatchOf<Model>>(
       run.end();
     }
   };
-  return Object.assign(step, { arena: trainer.arena });
+  return Object.assign(step, { arena: trainer.arena, explainPlan: () => trainer.explain() });
 }
 
 /**
@@ -148,7 +156,7 @@ export function trainStepSync<Model extends Module, Batch = BatchOf<Model>>(
       run.end();
     }
   };
-  return Object.assign(step, { arena: trainer.arena });
+  return Object.assign(step, { arena: trainer.arena, explainPlan: () => trainer.explain() });
 }
 
 /** What all steps share. */
@@ -156,6 +164,7 @@ class Trainer<Model extends Module, Batch> {
   readonly arena: ParameterArena;
   /** The loss, the gradient's norm, and the scale 1 that a gradient has before clipping. */
   readonly scalars = new Scalars(["loss", "norm", "scale"]);
+  readonly plans: PassPlans | undefined;
   running = false;
 
   constructor(
@@ -171,8 +180,13 @@ class Trainer<Model extends Module, Batch> {
       );
     }
     this.arena = new ParameterArena(model);
+    this.plans = options.plan === false ? undefined : new PassPlans();
     this.scalars.attach(this.arena.values);
     optimizer.attach(this.arena);
+  }
+
+  explain(): string {
+    return this.plans?.explain() ?? "planning is off";
   }
 
   begin(batch: Batch): StepRun<Model, Batch> {
@@ -215,28 +229,32 @@ class StepRun<Model extends Module, Batch> {
 
   /** Takes the gradient of the loss at the weights of the moment. */
   differentiate(): void {
-    const { model, loss, arena, scalars } = this.trainer;
+    const { model, loss, arena, scalars, plans } = this.trainer;
     const first = this.#losses.length === 0;
     // Every pass of a step sees the same dropped values.
     if (!first) model.restoreRandomStates(this.#randomStates);
     scalars.set({ loss: 0, norm: 0, scale: 1 });
     const [total] = scalars.tensors;
     scoped(() => {
-      this.#parts().forEach(({ batch, share }, at) =>
-        scoped(() => {
-          const value = recordingOn(() => loss(model, batch));
-          if (value.size !== 1) {
-            throw new GradientError(
-              `trainStep: the loss must be a scalar, but has shape ${showShape(value.shape)}`,
-            );
-          }
-          arena.gatherGradients(gradients(value, arena.parameters), { share, add: at > 0 });
-          const weight = tensor(share, { device: total.device, dtype: total.dtype });
-          const scalar = value.reshape([]);
-          update([total], [input(0).add(input(1).mul(input(2)))], [total, scalar, weight]);
-          if (first) this.#afterFirstPass();
-        })
-      );
+      this.#parts().forEach(({ batch, share }, at) => {
+        const pass = (): void =>
+          scoped(() => {
+            const value = recordingOn(() => loss(model, batch));
+            if (value.size !== 1) {
+              throw new GradientError(
+                `trainStep: the loss must be a scalar, but has shape ${showShape(value.shape)}`,
+              );
+            }
+            arena.gatherGradients(gradients(value, arena.parameters), { share, add: at > 0 });
+            const weight = tensor(share, { device: total.device, dtype: total.dtype });
+            const scalar = value.reshape([]);
+            update([total], [input(0).add(input(1).mul(input(2)))], [total, scalar, weight]);
+            if (first) this.#afterFirstPass();
+          });
+        const kind = `${first ? "first" : "later"} pass, share ${share}${at > 0 ? ", added" : ""}`;
+        if (plans) plans.run(kind, model, arena.values, batch, pass);
+        else pass();
+      });
     });
   }
 

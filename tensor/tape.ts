@@ -68,9 +68,11 @@ export type TapeEntry = KernelEntry | ValuesEntry | DrawEntry | CheckEntry | Rea
 
 let current: TapeEntry[] | undefined;
 
-/** Notes what happens, if something is being recorded. */
+/** Notes what happens, if something is being recorded. Memory that holds numbers from JavaScript stays until the end. */
 export function note(entry: TapeEntry): void {
-  current?.push(entry);
+  if (!current) return;
+  if (entry.kind === "values") entry.output.storage.retain();
+  current.push(entry);
 }
 
 /** Whether something is being recorded. */
@@ -78,15 +80,28 @@ export function isTaping(): boolean {
   return current !== undefined;
 }
 
-/** Runs a function and returns its result and all that it did to device memory. */
-export function tape<Result>(body: () => Result): { result: Result; entries: TapeEntry[] } {
+/**
+ * Runs a function, noting all that it does to device memory.
+ *
+ * @param use Called with the function's result and the tape, whose numbers are in memory until it returns.
+ */
+export function tape<Result>(
+  body: () => Result,
+  use: (result: Result, entries: readonly TapeEntry[]) => void,
+): Result {
   const before = current;
   const entries: TapeEntry[] = [];
   current = entries;
   try {
-    return { result: body(), entries };
+    const result = body();
+    current = before;
+    use(result, entries);
+    return result;
   } finally {
     current = before;
+    for (const entry of entries) {
+      if (entry.kind === "values") entry.output.storage.release();
+    }
   }
 }
 

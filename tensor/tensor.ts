@@ -193,8 +193,9 @@ export class Tensor implements Operand {
 
   /** The elements, copied, in row-major order; returns when the device has computed them. */
   dataSync(): TypedArray {
-    note({ kind: "read", input: this });
-    return this.storage.executor.read(this.binding, this.size);
+    const { storage, byteOffset, shape, dtype } = this;
+    note({ kind: "read", input: { storage, byteOffset, shape, dtype } });
+    return storage.executor.read(this.binding, this.size);
   }
 
   /** The elements, copied, in row-major order. */

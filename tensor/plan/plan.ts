@@ -87,11 +87,13 @@ export function plan<Inputs extends readonly Tensor[], Result>(
       const results = untaped(() => withoutRecording(() => entry.plan!.replay(inputs)));
       return withTensors(entry.result, results) as Result;
     }
-    return scoped(() => {
-      const { result, recording } = record(inputs, () => step(...inputs));
-      advance(entry, result, recording);
-      return result;
-    });
+    return scoped(() =>
+      record(
+        inputs,
+        () => step(...inputs),
+        (result, recording) => advance(entry, result, recording),
+      )
+    );
   };
   return Object.assign(call, {
     explain: () => [...entries].map(([key, { plan }]) => explainOne(key, plan)).join("\n\n"),

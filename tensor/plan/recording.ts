@@ -18,16 +18,22 @@ export interface Recording {
   readonly signature: string;
 }
 
-/** Runs a function, recording what it does. */
+/**
+ * Runs a function, recording what it does.
+ *
+ * @param use Called with the recording, all of whose memory lives until it returns.
+ */
 export function record<Result>(
   inputs: readonly Tensor[],
   body: () => Result,
-): { result: Result; recording: Recording } {
-  const { result, entries } = tape(body);
+  use: (result: Result, recording: Recording) => void,
+): Result {
   const places = inputs.map(viewOf);
-  const results = [...tensorsIn(result, (value) => value instanceof Tensor)].map(viewOf);
-  const signature = signatureOf(entries, places, results);
-  return { result, recording: { entries, inputs: places, results, signature } };
+  return tape(body, (result, entries) => {
+    const results = [...tensorsIn(result, (value) => value instanceof Tensor)].map(viewOf);
+    const signature = signatureOf(entries, places, results);
+    use(result, { entries, inputs: places, results, signature });
+  });
 }
 
 // Memory that was there before a call keeps its number over calls.
