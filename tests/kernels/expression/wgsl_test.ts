@@ -208,6 +208,52 @@ Deno.test({
   },
 });
 
+Deno.test({
+  name: "on a WebGPU device NaN, infinities and zeros give what float64 gives",
+  ignore: adapter === null,
+  fn: async () => {
+    const special = Float32Array.of(
+      ...[NaN, Infinity, -Infinity, 0, -0, 1, -1, 100, -100, 3, -3, 0.5, -0.5, 2, 1e30],
+    );
+    const names = [
+      ...["exp", "expm1", "log", "log1p", "tanh", "erf", "erfc", "normalCdf", "gaussian"],
+      ...[
+        "sigmoid",
+        "sigmoidSlope",
+        "softplus",
+        "relu",
+        "sqrt",
+        "rsqrt",
+        "sign",
+        "isNaN",
+        "isFinite",
+      ],
+    ] as const;
+    const pairs = [...special].flatMap((a) => [...special].map((b) => [a, b]));
+    const bases = Float32Array.from(pairs, ([a]) => a);
+    const exponents = Float32Array.from(pairs, ([, b]) => b);
+    const repeated = Float32Array.from(pairs, (_, index) => special[index % special.length]);
+    const expressions = [...names.map((name) => functions[name](x)), functions.pow(x, y)];
+    const points = expressions.map((_, index) =>
+      index < names.length ? [repeated] : [bases, exponents]
+    );
+    const device = await adapter!.requestDevice();
+    const results = await onDevice(device, expressions, points);
+    device.destroy();
+    expressions.forEach((expression, index) => {
+      const exact = toFunction([expression], 2);
+      results[index].forEach((result, place) => {
+        const point = points[index].map((each) => each[place]);
+        const wanted = Math.fround(exact(point)[0]);
+        const isRight = Object.is(result, wanted) ||
+          Math.abs(result - wanted) <= 3e-6 * Math.abs(wanted) ||
+          (Math.abs(wanted) < 1e-37 && Math.abs(result) < 1e-37);
+        assert(isRight, `${expression.key} at ${point}: ${result} instead of ${wanted}`);
+      });
+    });
+  },
+});
+
 Deno.test("a second derivative prints too", () => {
   const second: Expression = derivative(derivative(functions.gelu(x), 0), 0);
   assert(toWgsl([second], () => "x").statements.length > 10);
