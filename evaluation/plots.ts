@@ -139,6 +139,7 @@ export function plotGsnr(
     yAxis: { name: "GSNR", min: 0 },
     series: blocks.map((block) => ({
       name: block,
+      markers: probed.length <= 60,
       points: probed.flatMap(({ step, gsnr }) =>
         block in gsnr ? [[step, gsnr[block]] as const] : []
       ),

@@ -41,8 +41,12 @@ export interface ReportSample {
   readonly forgedPng: Uint8Array;
   /** Where it was forged (white), PNG bytes. */
   readonly maskPng: Uint8Array;
+  /** Whether all of it was forged, so that its mask is white throughout. */
+  readonly wholeFrame?: boolean;
   /** The model's heat map over the forged crop, PNG bytes; left out where the model has none. */
   readonly heatmapPng?: Uint8Array;
+  /** The region that the model's head reads, over the forged crop, PNG bytes; left out where it reads everything. */
+  readonly regionPng?: Uint8Array;
   /** The score of the forged crop. */
   readonly score: number;
   /** The score of the real crop. */

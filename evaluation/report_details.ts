@@ -33,8 +33,22 @@ function sampleCard(sample: ReportSample, summary: RunSummary): Markup {
 <div class="pictures">
 ${picture(sample.realPng, "real crop", realCaption)}
 ${picture(sample.forgedPng, `crop forged by ${family}`, "forged")}
-${picture(sample.maskPng, "forged area in white", "forged area")}
+${
+    picture(
+      sample.maskPng,
+      "forged area in white",
+      sample.wholeFrame ? "forged area: all" : "forged area",
+    )
+  }
 ${picture(sample.heatmapPng, "the model's heat map over the forged crop", "heat map")}
+${
+    sample.regionPng !== undefined &&
+    picture(
+      sample.regionPng,
+      "the region that the model reads, over the forged crop",
+      "read region",
+    )
+  }
 </div>
 </article>
 `;

@@ -86,9 +86,9 @@ figure { margin: 0; }
 .sample { padding: 14px 16px 12px; }
 .sample h3 { display: flex; align-items: baseline; justify-content: space-between; gap: 8px; margin-bottom: 10px; }
 .sample .score { font-weight: 600; font-size: 13.5px; color: var(--muted); font-variant-numeric: tabular-nums; }
-.sample .pictures { display: grid; grid-template-columns: repeat(4, minmax(0, 1fr)); gap: 8px; }
+.sample .pictures { display: grid; grid-auto-flow: column; grid-auto-columns: minmax(0, 1fr); gap: 8px; }
 .sample figcaption { font-size: 12px; color: var(--muted); margin-top: 4px; text-align: center; }
-.sample img { width: 100%; aspect-ratio: 1; object-fit: cover; border-radius: 6px; display: block; outline: 1px solid var(--line); outline-offset: -1px; }
+.sample img { width: 100%; aspect-ratio: 1; object-fit: cover; border-radius: 6px; display: block; outline: 1px solid var(--muted); outline-offset: -1px; }
 .missing {
   aspect-ratio: 1; border-radius: 6px; border: 1px dashed var(--line); color: var(--muted); font-size: 12px;
   display: flex; align-items: center; justify-content: center;

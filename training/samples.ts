@@ -46,11 +46,13 @@ export async function reportSamples(
     const order = random.fork(family).permutation(members.length);
     for (const index of order.subarray(0, samplesPerFamily)) {
       const forged = members[index], real = realOf.get(pairs[forged])!;
+      const mask = set.mask(forged);
       samples.push({
         family,
         realPng: await encodePng(set.image(real)),
         forgedPng: await encodePng(set.image(forged)),
-        maskPng: await encodePng(greyImage(set.mask(forged), set.size)),
+        maskPng: await encodePng(greyImage(mask, set.size)),
+        wholeFrame: mask.every((share) => share === 1),
         ...await heatmaps(detector, set.image(forged)),
         score: scores[forged],
         realScore: scores[real],
@@ -78,11 +80,11 @@ export function inspectCrop(detector: CoritDetector, { data, width, height }: Im
   });
 }
 
-/** The token probabilities and the region as heat maps over a crop. */
+/** The token probabilities as a heat map over a crop; and the region, where the head reads one. */
 async function heatmaps(
   detector: CoritDetector,
   image: Image,
-): Promise<{ heatmapPng: Uint8Array; regionPng: Uint8Array }> {
+): Promise<Pick<ReportSample, "heatmapPng" | "regionPng">> {
   const { tokenProbabilities, regionMask } = inspectCrop(detector, image);
   const [gridHeight, gridWidth] = detector.grid;
   const { data: pixels, width, height } = image;

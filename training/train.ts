@@ -112,7 +112,10 @@ async function run(
   };
 
   // A folder's families are known once it is read; what was trained on must stand in config.json.
-  const settled = { ...config, families: config.families.length > 0 ? config.families : familiesOf(splits.train) };
+  const settled = {
+    ...config,
+    families: config.families.length > 0 ? config.families : familiesOf(splits.train),
+  };
   const folder = existing ?? await RunFolder.create(path, settled);
   using _lock = existing ? undefined : await folder.lock();
   await folder.prune();
