@@ -2,8 +2,7 @@
 
 import { LN2_HIGH, LN2_LOW, polynomial } from "./polynomial.ts";
 import { apply, constant, type Expression, type Operand } from "./expression.ts";
-import { logOfOnePlusFraction } from "./logarithm.ts";
-import { abs, clamp, lessThan, maximum, minimum, relu, round, where } from "./functions.ts";
+import { abs, clamp, lessThan, maximum, minimum, round, where } from "./functions.ts";
 
 /** 2^n for an integer n from -127, where it is 0, to 127. */
 function powerOfTwo(n: Expression): Expression {
@@ -81,7 +80,7 @@ export function expm1Lowering(x: Expression): Expression {
 }
 
 /** e^-|x|, which the functions below share; 0 from 87.7 on. */
-function expOfNegativeMagnitude(x: Expression): Expression {
+export function expOfNegativeMagnitude(x: Expression): Expression {
   return expOfNegative(maximum(abs(x).neg(), -88));
 }
 
@@ -99,11 +98,6 @@ export function sigmoidLowering(x: Expression): Expression {
 export function sigmoidSlopeLowering(x: Expression): Expression {
   const upper = upperSigmoid(x);
   return expOfNegativeMagnitude(x).mul(upper).mul(upper);
-}
-
-/** log(1 + e^x) = max(x, 0) + log(1 + e^-|x|). */
-export function softplusLowering(x: Expression): Expression {
-  return relu(x).add(logOfOnePlusFraction(expOfNegativeMagnitude(x)));
 }
 
 /** (tanh(x) / x - 1) / x^2 in x^2, for |x| <= 0.625; the relative error of tanh is 5e-9. */

@@ -1,7 +1,7 @@
 // Float32 approximations built on the logarithm, written in the scalar language. The fits: polynomial.ts.
 
 import { apply, constant, type Expression } from "./expression.ts";
-import { expOfSum } from "./exponential.ts";
+import { expOfNegativeMagnitude, expOfSum } from "./exponential.ts";
 import { LN2_HIGH, LN2_LOW, polynomial } from "./polynomial.ts";
 import {
   abs,
@@ -14,6 +14,7 @@ import {
   logicalAnd,
   logicalNot,
   logicalOr,
+  relu,
   where,
 } from "./functions.ts";
 
@@ -71,7 +72,7 @@ export function log1pLowering(x: Expression): Expression {
 }
 
 /** log(1 + e) for 0 <= e <= 1. */
-export function logOfOnePlusFraction(e: Expression): Expression {
+function logOfOnePlusFraction(e: Expression): Expression {
   const isUpper = lessThan(Math.SQRT2 - 1, e);
   const upper = e.mul(0.5).sub(0.5); // (1 + e) / 2 = 1 + upper
   const f = where(isUpper, upper, e);
@@ -81,6 +82,11 @@ export function logOfOnePlusFraction(e: Expression): Expression {
   const low = where(isUpper, LN2_LOW, 0).sub(z.mul(0.5));
   const rest = polynomial(g, logCoefficients).mul(g.mul(z)).add(low);
   return f.add(rest).add(where(isUpper, LN2_HIGH, 0));
+}
+
+/** log(1 + e^x) = max(x, 0) + log(1 + e^-|x|). */
+export function softplusLowering(x: Expression): Expression {
+  return relu(x).add(logOfOnePlusFraction(expOfNegativeMagnitude(x)));
 }
 
 /** x with twelve bits of significand, so that products of two such numbers are exact. */

@@ -12,11 +12,10 @@ import {
   expm1Lowering,
   sigmoidLowering,
   sigmoidSlopeLowering,
-  softplusLowering,
   tanhLowering,
 } from "./exponential.ts";
 import { lessThan, maximum, minimum, sqrt, where } from "./functions.ts";
-import { log1pLowering, logLowering, powLowering } from "./logarithm.ts";
+import { log1pLowering, logLowering, powLowering, softplusLowering } from "./logarithm.ts";
 import type { OperationName } from "./operations.ts";
 import { cosLowering, sinLowering } from "./trigonometric.ts";
 
