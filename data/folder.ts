@@ -50,6 +50,20 @@ const PICTURE = /\.(jpe?g|png|webp|gif|tiff?|avif)$/i;
  * has one real and one forged picture. Pictures are cut to the largest centred square and resized (Lanczos).
  * @throws {DataError} when the folder, a class or a split has no pictures.
  * @throws {FormatError} naming the file when a picture is damaged.
+ *
+ * @example
+ * ```ts
+ * import { encodePng, readFolder } from "@corit/corit/data";
+ * import { assertEquals } from "@std/assert";
+ * const folder = await Deno.makeTempDir();
+ * const png = await encodePng({ width: 20, height: 20, data: new Uint8Array(1200) });
+ * for (const name of ["real", "fake"]) {
+ *   await Deno.mkdir(`${folder}/${name}`);
+ *   for (let i = 0; i < 30; i++) await Deno.writeFile(`${folder}/${name}/${i}.png`, png);
+ * }
+ * const { train, validation, test } = await readFolder(folder, { size: 16 });
+ * assertEquals(train.count + validation.count + test.count, 60);
+ * ```
  */
 export async function readFolder(
   folder: string,

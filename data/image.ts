@@ -78,7 +78,11 @@ export async function decodeImage(
       .toColourspace("srgb")
       .raw({ depth: "uchar" })
       .toBuffer({ resolveWithObject: true });
-    return { width: info.width, height: info.height, data: toThreeChannels(data, info.channels) };
+    return {
+      width: info.width,
+      height: info.height,
+      data: toThreeChannels(plain(data), info.channels),
+    };
   } catch (cause) {
     throw new FormatError(
       `${name}: the picture is damaged or cut off (${reason(cause)}); replace or remove the file`,
@@ -105,15 +109,13 @@ export async function readImage(path: string, options: DecodeOptions = {}): Prom
 
 /** Encodes a picture as baseline JPEG with the standard's tables. */
 export async function encodeJpeg(image: Image, options: JpegOptions): Promise<Uint8Array> {
-  return await raw(image).jpeg({
-    quality: options.quality,
-    chromaSubsampling: options.chromaSubsampling,
-  }).toBuffer();
+  const { quality, chromaSubsampling } = options;
+  return plain(await raw(image).jpeg({ quality, chromaSubsampling }).toBuffer());
 }
 
 /** Encodes a picture as PNG, without loss. */
 export async function encodePng(image: Image): Promise<Uint8Array> {
-  return await raw(image).png().toBuffer();
+  return plain(await raw(image).png().toBuffer());
 }
 
 /** What a picture looks like after being saved as JPEG and read again, and how many bytes it took. */
@@ -122,7 +124,7 @@ export async function jpegRoundTrip(
   options: JpegOptions,
 ): Promise<{ image: Image; bytes: number }> {
   const encoded = await encodeJpeg(image, options);
-  const data = await sharp(encoded).raw().toBuffer();
+  const data = plain(await sharp(encoded).raw().toBuffer());
   return { image: { width: image.width, height: image.height, data }, bytes: encoded.length };
 }
 
@@ -133,6 +135,11 @@ export function codecVersions(): string {
 
 function raw(image: Image): Sharp {
   return sharp(image.data, { raw: { width: image.width, height: image.height, channels: 3 } });
+}
+
+/** A byte array without Node's additions, whose `slice` would share memory. */
+function plain({ buffer, byteOffset, byteLength }: Uint8Array): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, byteLength);
 }
 
 /** Repeats a grey channel; drops what follows the third. */

@@ -217,11 +217,11 @@ export class Loader implements AsyncIterable<Batch>, Disposable {
         slots: this.#slots.map(packArrays),
       } satisfies LoaderWorkerSetup,
     );
-    worker.on("message", ({ ticket, error }: LoaderAnswer) => {
+    worker.on("message", ({ ticket, failure }: LoaderAnswer) => {
       const waiting = this.#waiting.get(ticket);
       this.#waiting.delete(ticket);
-      if (error === undefined) waiting?.resolve();
-      else waiting?.reject(error);
+      if (failure === undefined) waiting?.resolve();
+      else waiting?.reject(new DataError(`loader: a batch could not be prepared (${failure})`));
     });
     worker.on("error", (cause: Error) => {
       const error = new DataError(`loader: its worker stopped (${cause.message})`, { cause });

@@ -33,8 +33,8 @@ export interface LoaderRequest {
 export interface LoaderAnswer {
   /** Number of the request. */
   readonly ticket: number;
-  /** Set when filling failed. */
-  readonly error?: unknown;
+  /** Why filling failed, if it did: an error's class does not survive the way to another thread. */
+  readonly failure?: string;
 }
 
 const port = parentPort;
@@ -49,7 +49,7 @@ if (port) {
         await fillBatch(slots[slot], arrays, rows, setup.augmentation, stream);
         return { ticket };
       } catch (error) {
-        return { ticket, error };
+        return { ticket, failure: String(error) };
       }
     };
     // In order: a slot that an abandoned request still fills is filled again only afterwards.

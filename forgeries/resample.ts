@@ -79,7 +79,7 @@ function gradientProduct(
 }
 
 /** The strongest unsharp masking that gives contrast back. */
-const MAXIMUM_GAIN = 4;
+const MAXIMUM_GAIN = 2;
 
 /**
  * Sharpens `image` (unsharp masking, sigma 1) until its squared gradients sum to the original's: the root of a quadratic.
@@ -122,9 +122,20 @@ function double(
  * (linear interpolation whose 16 taps stray by about 3 %, so that it leaves a checkerboard: Odena, Dumoulin and Olah,
  * "Deconvolution and Checkerboard Artifacts", Distill 2016). Width and height must be even.
  *
- * Afterwards the frame is sharpened until it has as much contrast between neighbours as before: a generator's picture is
- * not blurred, and a blurred one would give itself away by the size of its file alone (measured: AUC 0.26 without, 0.44
- * with this step).
+ * Afterwards the frame is sharpened, at most by a strength of 2, until neighbouring pixels differ as much as before: a
+ * generator's picture is not blurred, and a blurred one gives itself away by the size of its file (measured: AUC of file
+ * size 0.26 without this step, 0.40 with it; over all families together 0.50).
+ *
+ * @example
+ * ```ts
+ * import { upsample } from "@corit/corit/forgeries";
+ * import { RandomStream } from "@corit/corit/tensor";
+ * import { assert, assertEquals } from "@std/assert";
+ * const image = { width: 32, height: 32, data: new Uint8Array(32 * 32 * 3).map((_, i) => i % 251) };
+ * const forgery = upsample({ image }, new RandomStream(0), { methods: ["bilinear"] });
+ * assertEquals(forgery.recipe.method, "bilinear");
+ * assert(forgery.image.data.some((value, i) => value !== image.data[i]));
+ * ```
  */
 export function upsample(
   { image }: Pick<ForgeryInput, "image">,

@@ -60,6 +60,16 @@ function changed(image: Image, change: Change): Float32Array {
  * changed by up to 12 % and its colours by up to 15 grey levels; it is laid on with opacity 0.75 or 1. No content changes:
  * what remains is the blending border and the statistics inside it. After Shiohara and Yamasaki, "Detecting Deepfakes
  * with Self-Blended Images", CVPR 2022, with geometric and photometric changes chosen for 64-pixel crops.
+ *
+ * @example
+ * ```ts
+ * import { selfBlend } from "@corit/corit/forgeries";
+ * import { RandomStream } from "@corit/corit/tensor";
+ * import { assertEquals } from "@std/assert";
+ * const image = { width: 32, height: 32, data: new Uint8Array(32 * 32 * 3).map((_, i) => i % 251) };
+ * const { image: forged, mask } = selfBlend({ image }, new RandomStream(0));
+ * assertEquals(forged.data[0] === image.data[0], mask[0] === 0); // the corner is outside
+ * ```
  */
 export function selfBlend(
   { image }: Pick<ForgeryInput, "image">,

@@ -25,6 +25,16 @@ function wave(length: number, period: number, phase: number): Float64Array {
  *
  * The spectrum gets the isolated peaks that upsampling generators leave: Frank et al., "Leveraging Frequency Analysis
  * for Deep Fake Image Recognition", ICML 2020.
+ *
+ * @example
+ * ```ts
+ * import { spectral } from "@corit/corit/forgeries";
+ * import { RandomStream } from "@corit/corit/tensor";
+ * import { assertEquals } from "@std/assert";
+ * const image = { width: 32, height: 32, data: new Uint8Array(32 * 32 * 3).map((_, i) => i % 251) };
+ * const { mask } = spectral({ image }, new RandomStream(0), { periods: [4] });
+ * assertEquals(mask.every((share) => share === 1), true); // the whole frame
+ * ```
  */
 export function spectral(
   { image }: Pick<ForgeryInput, "image">,

@@ -141,7 +141,17 @@ export async function starterBenchmark(
   };
 }
 
-/** Makes or reads one split of the starter benchmark; see {@linkcode starterBenchmark}. */
+/**
+ * Makes or reads one split of the starter benchmark; see {@linkcode starterBenchmark}.
+ *
+ * @example
+ * ```ts
+ * import { starterSplit } from "@corit/corit/forgeries";
+ * import { assertEquals } from "@std/assert";
+ * const set = await starterSplit("validation", { families: ["swap"], validationPairs: 2, workers: 0 });
+ * assertEquals(Array.from({ length: 4 }, (_, row) => set.family(row)), ["real", "swap", "real", "swap"]);
+ * ```
+ */
 export async function starterSplit(
   split: SplitName,
   options: StarterBenchmarkOptions = {},

@@ -53,7 +53,7 @@ export async function shareOutPairJob(
       worker.onmessage = ({ data }: MessageEvent<WorkerAnswer>) => {
         if (data.kind === "recipes") done(data.pair, [...data.lines]);
         else if (data.kind === "finished") resolve();
-        else reject(data.error);
+        else reject(new DataError(`a worker that makes forgeries failed: ${data.message}`));
       };
       worker.onerror = (event) => {
         event.preventDefault();

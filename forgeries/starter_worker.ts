@@ -6,7 +6,7 @@ import { type PairJob, runPairJob } from "./starter_job.ts";
 export type WorkerAnswer =
   | { readonly kind: "recipes"; readonly pair: number; readonly lines: readonly [string, string] }
   | { readonly kind: "finished" }
-  | { readonly kind: "failed"; readonly error: unknown };
+  | { readonly kind: "failed"; readonly message: string };
 
 /** The part of a worker's global scope that is used here. */
 interface WorkerScope {
@@ -20,6 +20,6 @@ scope.onmessage = async ({ data: job }) => {
     await runPairJob(job, (pair, lines) => scope.postMessage({ kind: "recipes", pair, lines }));
     scope.postMessage({ kind: "finished" });
   } catch (error) {
-    scope.postMessage({ kind: "failed", error });
+    scope.postMessage({ kind: "failed", message: String(error) });
   }
 };

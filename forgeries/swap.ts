@@ -30,6 +30,17 @@ function moments(
 /**
  * Replaces a wobbly ellipse by the same region of the donor, whose colours are given the mean and standard deviation
  * (per channel, inside the region) of what they cover.
+ *
+ * @example
+ * ```ts
+ * import { swap } from "@corit/corit/forgeries";
+ * import { RandomStream } from "@corit/corit/tensor";
+ * import { assertEquals } from "@std/assert";
+ * const image = { width: 32, height: 32, data: new Uint8Array(32 * 32 * 3).map((_, i) => i % 251) };
+ * const donor = () => ({ ...image, data: image.data.toReversed() });
+ * const { mask, recipe } = swap({ image, donor }, new RandomStream(0));
+ * assertEquals([mask.length, recipe.family], [32 * 32, "swap"]);
+ * ```
  */
 export function swap(
   { image, donor }: ForgeryInput,
