@@ -52,6 +52,8 @@ export interface StarterBenchmarkOptions {
   readonly workers?: number;
   /** Folder for photographs and finished splits; `cacheFolder()`. False keeps nothing but the photographs. */
   readonly cache?: string | false;
+  /** Ends the making when aborted: its reason is thrown and nothing half-made is kept. */
+  readonly signal?: AbortSignal;
   /** Called as work goes on. */
   readonly onProgress?: (progress: StarterProgress) => void;
 }
@@ -86,6 +88,7 @@ interface Settings {
   readonly workers: number;
   readonly folder: string;
   readonly keep: boolean;
+  readonly signal: AbortSignal | undefined;
   readonly onProgress: (progress: StarterProgress) => void;
 }
 
@@ -105,6 +108,7 @@ function settingsOf(options: StarterBenchmarkOptions): Settings {
     workers: options.workers ?? Math.min(8, navigator.hardwareConcurrency),
     folder: options.cache || cacheFolder(),
     keep: options.cache !== false,
+    signal: options.signal,
     onProgress: options.onProgress ?? (() => {}),
   };
   if (!(settings.size >= 32 && settings.size % 16 === 0)) {
@@ -171,6 +175,7 @@ export async function starterSplit(
     folder: settings.folder,
     onProgress: (what) => settings.onProgress({ what, done: 0, total: 1 }),
   });
+  settings.signal?.throwIfAborted();
   const set = await makeSplit(split, splitPhotographs(photographs, settings.splitSeed), settings);
   if (settings.keep) await writeCropSet(path, set);
   return set;
@@ -228,6 +233,9 @@ async function makeSplit(
   });
 
   const recipeLines: string[] = new Array(2 * plans.length);
+  const next = new Int32Array(new SharedArrayBuffer(4));
+  const stop = () => Atomics.store(next, 0, plans.length);
+  settings.signal?.addEventListener("abort", stop);
   let done = 0;
   await shareOutPairJob(
     {
@@ -235,7 +243,7 @@ async function makeSplit(
       sources: images.map((image, i) => ({ image, kind: photographs[i].kind })),
       seed: settings.seed,
       arrays,
-      next: new Int32Array(new SharedArrayBuffer(4)),
+      next,
     },
     Math.min(settings.workers, plans.length),
     (pair, [real, forged]) => {
@@ -245,6 +253,8 @@ async function makeSplit(
       settings.onProgress({ what: `making ${split} pairs`, done, total: plans.length });
     },
   );
+  settings.signal?.removeEventListener("abort", stop);
+  settings.signal?.throwIfAborted();
   return new CropSet(arrays, {
     familyNames: cropFamilyNames,
     sourceNames: photographs.map(({ id }) => id),

@@ -105,7 +105,7 @@ const loader = new Loader(noiseCrops(30), { batchSize: 8 });
 for (let i = 0; i < 5; i++) await loader.next();
 console.log(loader.state.position);`,
   );
-  const config = new URL("../../deno.json", import.meta.url).pathname;
+  const config = join(import.meta.dirname!, "../../deno.json");
   const { stdout, success } = await new Deno.Command(Deno.execPath(), {
     args: ["run", "-A", "--no-check", "--config", config, script],
     signal: AbortSignal.timeout(60_000),

@@ -5,11 +5,12 @@ import { createHash } from "node:crypto";
 import { join } from "node:path";
 import type { CropSet } from "../../data/crop_set.ts";
 import type { Photograph } from "../../data/photographs.ts";
-import { ConfigError } from "../../errors.ts";
+import { ConfigError, InterruptedError } from "../../errors.ts";
 import { forgeryFamilyNames } from "../../forgeries/families.ts";
 import {
   BENCHMARK_VERSION,
   type StarterBenchmarkOptions,
+  type StarterProgress,
   starterSplit,
 } from "../../forgeries/starter_benchmark.ts";
 import { drawPair } from "../../forgeries/starter_pair.ts";
@@ -144,6 +145,26 @@ Deno.test("photographs are dealt 60 : 15 : 25 by name, each kind alike, whatever
   assertEquals(new Set(Object.values(splits).flat().map(({ id }) => id)).size, 100);
   assertEquals(splitPhotographs(photographs.toReversed(), 0), splits);
   assertNotEquals(splitPhotographs(photographs, 1), splits);
+});
+
+Deno.test("an aborted making throws the signal's reason soon and keeps nothing", async () => {
+  const cache = await Deno.makeTempDir();
+  for (const workers of [0, 2]) {
+    const controller = new AbortController();
+    let done = 0;
+    const onProgress = (progress: StarterProgress) => {
+      done = progress.done;
+      if (done === 2) controller.abort(new InterruptedError("enough"));
+    };
+    const options = { ...FEW, trainPairs: 500, cache, workers, signal: controller.signal };
+    await assertRejects(
+      () => starterSplit("train", { ...options, onProgress }),
+      InterruptedError,
+      "enough",
+    );
+    assert(done < 50, `${done} pairs were made`);
+  }
+  await assertRejects(() => Deno.stat(join(cache, "starter")), Deno.errors.NotFound);
 });
 
 Deno.test("options out of range are refused before anything is made", async () => {
