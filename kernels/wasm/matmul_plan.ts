@@ -42,7 +42,11 @@ export interface ProductPlan {
 /** Scratch before the packed blocks: an edge tile, then a row of zeros. */
 export const ZEROS_OFFSET: number = EDGE_BYTES;
 export const PACKED_OFFSET = 256;
-const PACKED_FLOATS = (SCRATCH_BYTES - PACKED_OFFSET) / 4;
+/** Floats that the packed blocks of an item may take together. */
+export const PACKED_FLOATS: number = (SCRATCH_BYTES - PACKED_OFFSET) / 4;
+
+/** A right operand beyond 64 MiB is not copied as a whole. */
+const MAXIMUM_SHARED_FLOATS = 1 << 24;
 
 /** A right panel of this depth takes 12 KiB of the first-level cache; 256 and 512 were no better. */
 const MAXIMUM_DEPTH = 384;
@@ -141,7 +145,15 @@ function estimate(
   return (item * rounds + packing + waking + cost.launch) * shape.count / entries;
 }
 
-function fits(right: RightSource, rows: Cut, columns: Cut, depth: Cut): boolean {
+/** Whether blocks fit the scratch, and a shared operand a sensible amount of memory. */
+function fits(
+  shape: ProductShape,
+  right: RightSource,
+  rows: Cut,
+  columns: Cut,
+  depth: Cut,
+): boolean {
+  if (right === "shared" && shape.columns * shape.depth > MAXIMUM_SHARED_FLOATS) return false;
   const rightColumns = right === "packed" ? columns.size : right === "direct" ? TILE_COLUMNS : 0;
   return (rows.size + rightColumns) * depth.size <= PACKED_FLOATS;
 }
@@ -157,7 +169,7 @@ function search(shape: ProductShape, threads: number): ProductPlan {
     for (const right of sources) {
       for (const rows of cuts(shape.rows, ROWS_TRIED, TILE_ROWS)) {
         for (const columns of cuts(shape.columns, COLUMNS_TRIED, TILE_COLUMNS)) {
-          if (!fits(right, rows, columns, depth)) continue;
+          if (!fits(shape, right, rows, columns, depth)) continue;
           const cycles = estimate(shape, right, rows, columns, depth, used);
           if (cycles >= least) continue;
           least = cycles;

@@ -1,13 +1,15 @@
 // The WebAssembly matrix product against plain float64 loops, over awkward shapes, layouts and thread counts.
 
-import { assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import { DTypeError } from "../../errors.ts";
 import * as scalar from "../../kernels/expression/mod.ts";
 import type { KernelParameters } from "../../kernels/kernel.ts";
+import { PACKED_FLOATS, planProduct } from "../../kernels/wasm/matmul_plan.ts";
 import {
   assertClose,
   oddLengths,
   randomNumbers,
+  randomSource,
   type Result,
   runKernel,
   runOnThreads,
@@ -221,6 +223,39 @@ Deno.test("matmul lets infinities and NaNs through in their own row and column o
   const operands = [{ data: a }, { data: b }];
   const [actual] = await runOnThreads("matmul", p, operands, [{ count: rows * columns }]);
   assertClose(actual, values, { absolute: 1e-5, relative: 1e-5 });
+});
+
+Deno.test("a product's plan covers it, fits the scratch, and cuts the depth alike for any threads", () => {
+  const next = randomSource(7);
+  const draw = (maximum: number) => Math.floor(maximum ** next());
+  for (let i = 0; i < 500; i++) {
+    const [rows, columns, depth] = [draw(5000), draw(5000), draw(20_000)];
+    const shape = {
+      count: draw(100),
+      rows,
+      columns,
+      depth,
+      transposeA: next() < 0.5,
+      transposeB: next() < 0.5,
+    };
+    const plans = [1, 2, 16].map((threads) => planProduct(shape, threads));
+    for (const plan of plans) {
+      assert(plan.blockRows * plan.rowBlocks >= rows);
+      assert(plan.blockColumns * plan.columnBlocks >= columns);
+      assert(plan.blockDepth * plan.depthBlocks >= depth);
+      const rightColumns = { packed: plan.blockColumns, direct: 8, shared: 0 }[plan.right];
+      assert((plan.blockRows + rightColumns) * plan.blockDepth <= PACKED_FLOATS);
+      assert(plan.right !== "direct" || !shape.transposeB);
+      assertEquals(plan.blockDepth, plans[0].blockDepth);
+    }
+  }
+});
+
+Deno.test("a huge right operand is not copied as a whole", () => {
+  const flags = { transposeA: false, transposeB: true };
+  const shape = { count: 1, rows: 5000, columns: 50_000, depth: 4096, ...flags };
+  assertEquals(planProduct(shape, 2).right, "packed");
+  assertEquals(planProduct({ ...shape, columns: 500 }, 2).right, "shared");
 });
 
 Deno.test("matmul refuses integers by name", async () => {
