@@ -17,3 +17,4 @@ export * from "./functions.ts";
 export { derivative, derivatives } from "./derivative.ts";
 export { toFunction } from "./to_function.ts";
 export { toWgsl, type WgslCode, wgslPrelude } from "./to_wgsl.ts";
+export { evaluators, type OperationName } from "./operations.ts";

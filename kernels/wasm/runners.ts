@@ -1,10 +1,10 @@
-// Which function carries out which kernel.
+// Which function carries out which kernel: exhaustive by type.
 
 import type { KernelName } from "../kernel.ts";
 import { argReduce } from "./arg_reduce.ts";
-import { convert } from "./convert.ts";
 import { attention } from "./attention.ts";
 import { attentionBackward } from "./attention_backward.ts";
+import { convert } from "./convert.ts";
 import { copy } from "./copy.ts";
 import { cumulativeSum } from "./cumulative.ts";
 import { fill } from "./fill.ts";

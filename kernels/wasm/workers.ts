@@ -59,6 +59,8 @@ self.onmessage = (event) => {
   self.close();
 };`;
 
+let webWorkerUrl: string | undefined;
+
 /** `node:worker_threads`, where the runtime has it (Deno, Node, Bun). */
 function workerThreads(): WorkerThreads | undefined {
   const { process } = globalThis as {
@@ -78,8 +80,8 @@ function startWorker(start: WorkerStart, onError: (error: unknown) => void): voi
     worker.on("error", onError);
     worker.unref();
   } else {
-    const url = URL.createObjectURL(new Blob([webWorker], { type: "text/javascript" }));
-    const worker = new Worker(url, { type: "module" });
+    webWorkerUrl ??= URL.createObjectURL(new Blob([webWorker], { type: "text/javascript" }));
+    const worker = new Worker(webWorkerUrl, { type: "module" });
     worker.onerror = (event) => onError(event.message);
     worker.postMessage(start);
   }
@@ -152,7 +154,7 @@ export class WorkerPool {
 
   /** Resolves when all threads run. Throws DeviceError where one could not be started. */
   async ready(): Promise<void> {
-    while (this.#started < this.#threads - 1) this.#startNext();
+    while (this.#started < this.#threads - 1 && this.#failure === undefined) this.#startNext();
     while (this.running < this.#threads) {
       if (this.#failure !== undefined) {
         throw new DeviceError(
@@ -177,7 +179,7 @@ export class WorkerPool {
     grain: number,
     scratch: number,
   ): void {
-    if (this.#started >= this.#threads - 1) {
+    if (this.#started >= this.#threads - 1 || this.#failure !== undefined) {
       return this.#forkAndJoin(kernel, words, items, grain, scratch);
     }
     const begun = performance.now();
@@ -247,7 +249,7 @@ export class WorkerPool {
     const mailboxIndex = this.#mailbox(this.#started);
     Atomics.store(this.#words, mailboxIndex, mailbox.starting);
     this.#started++;
-    startWorker({
+    const start = {
       memory: this.#memory.memory,
       address: this.#control.address,
       mailboxIndex,
@@ -255,7 +257,13 @@ export class WorkerPool {
       looks: WORKER_LOOKS,
       control,
       mailbox,
-    }, (error) => this.#failure ??= error);
+    };
+    const onError = (error: unknown) => this.#failure ??= error;
+    try {
+      startWorker(start, onError);
+    } catch (error) {
+      onError(error); // A launch is complete without it; `ready` tells who asks.
+    }
   }
 
   #mailbox(worker: number): number {

@@ -2,6 +2,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import type {
+  Binding,
   DType,
   Executor,
   KernelName,
@@ -48,7 +49,16 @@ export function randomIntegers(count: number, seed: number, low: number, high: n
   return Int32Array.from({ length: count }, () => low + Math.floor((high - low) * next()));
 }
 
-/** Runs one kernel in buffers of its own and gives its results back. */
+/** Words behind every result that no kernel may touch, and what they hold. */
+const GUARDS = 16;
+const GUARD = 0x5eed;
+
+/** A word of what a result holds before: poison of its type, so that what is not written shows. */
+function poisonOf(dtype: DType): number {
+  return dtype === "int32" ? -1 : NaN;
+}
+
+/** Runs one kernel in buffers of its own and gives its results back; fails where it writes beyond a result. */
 export function runKernel<Name extends KernelName>(
   executor: Executor,
   name: Name,
@@ -56,31 +66,38 @@ export function runKernel<Name extends KernelName>(
   operands: readonly Operand[],
   results: readonly Result[],
 ): TypedArray[] {
-  const bind = (count: number, dtype: DType) => ({
-    buffer: executor.allocate(4 * count),
-    byteOffset: 0,
-    dtype,
-  });
+  const bind = (count: number, dtype: DType): Binding => {
+    return { buffer: executor.allocate(4 * count), byteOffset: 0, dtype };
+  };
   const inputs = operands.map(({ data, dtype = "float32" }) => {
     const binding = bind(data.length, dtype);
     executor.write(binding, data);
     return binding;
   });
   const outputs = results.map(({ count, dtype = "float32", before }) => {
-    const binding = bind(count, dtype);
-    const poison = dtype === "int32"
-      ? new Int32Array(count).fill(-1)
-      : new Float32Array(count).fill(NaN);
+    const binding = bind(count + GUARDS, dtype);
+    const content = before ?? Float32Array.from({ length: count }, () => poisonOf(dtype));
     // As float32, because a bool would turn NaN into 1.
-    executor.write(dtype === "bool" ? { ...binding, dtype: "float32" } : binding, before ?? poison);
+    executor.write(dtype === "bool" ? { ...binding, dtype: "float32" } : binding, content);
+    executor.write(guardOf(binding, count), new Int32Array(GUARDS).fill(GUARD));
     return binding;
   });
   try {
     executor.run(name, parameters, inputs, outputs);
-    return outputs.map((binding, index) => executor.read(binding, results[index].count));
+    return outputs.map((binding, index) => {
+      const { count } = results[index];
+      const guards = executor.read(guardOf(binding, count), GUARDS);
+      assert(guards.every((word) => word === GUARD), `${name} wrote beyond result ${index}`);
+      return executor.read(binding, count);
+    });
   } finally {
     for (const { buffer } of [...inputs, ...outputs]) executor.release(buffer);
   }
+}
+
+/** The guards behind a result. */
+function guardOf({ buffer }: Binding, count: number): Binding {
+  return { buffer, byteOffset: 4 * count, dtype: "int32" };
 }
 
 const executors = new Map<number, WasmExecutor>();

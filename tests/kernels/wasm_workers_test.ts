@@ -246,24 +246,29 @@ Deno.test("workers: without node's workers, web workers from a blob: URL do the 
 
 Deno.test("workers: where none can be started, ready() says so and launches are done here", async () => {
   const { process } = globalThis as { process?: unknown };
-  const failing = {
-    getBuiltinModule: () => ({
-      Worker: class {
-        on(_event: "error", listener: (error: Error) => void): void {
-          listener(new Error("no more threads"));
-        }
-        unref(): void {}
-      },
-    }),
+  const sayLater = class {
+    on(_event: "error", listener: (error: Error) => void): void {
+      queueMicrotask(() => listener(new Error("no more threads")));
+    }
+    unref(): void {}
   };
-  Object.defineProperty(globalThis, "process", { value: failing, configurable: true });
-  try {
-    const engine = new WasmEngine({ threads: 2 });
-    await assertRejects(() => engine.ready(), DeviceError, "no more threads");
-    const counts = zeroWords(engine, 100);
-    engine.launch(countItems, [counts.address], 100);
-    assertEquals(counts.read(), new Int32Array(100).fill(1));
-  } finally {
-    Object.defineProperty(globalThis, "process", { value: process, configurable: true });
+  const refuse = class {
+    constructor() {
+      throw new Error("no more threads");
+    }
+  };
+  for (const Worker of [sayLater, refuse]) {
+    const value = { getBuiltinModule: () => ({ Worker }) };
+    Object.defineProperty(globalThis, "process", { value, configurable: true });
+    try {
+      const engine = new WasmEngine({ threads: 3 });
+      await assertRejects(() => engine.ready(), DeviceError, "no more threads");
+      await assertRejects(() => engine.ready(), DeviceError, "no more threads");
+      const counts = zeroWords(engine, 100);
+      engine.launch(countItems, [counts.address], 100);
+      assertEquals(counts.read(), new Int32Array(100).fill(1));
+    } finally {
+      Object.defineProperty(globalThis, "process", { value: process, configurable: true });
+    }
   }
 });
