@@ -1,0 +1,114 @@
+// Kernel `copy`: a strided block of one tensor into a strided block of another.
+
+import type { KernelParameters } from "../kernel.ts";
+import { type Axis, joinAxes, placeFields, placeStatements, placeWords } from "./axes.ts";
+import {
+  gridOf,
+  type WebGpuRunner,
+  wgslBindings,
+  wgslEntryParameters,
+  wgslInvocationIndex,
+  type WgslKernel,
+} from "./kernel.ts";
+
+const WORKGROUP = 64;
+
+/** A copy with as few axes as possible. */
+interface CopyLayout {
+  readonly axes: readonly Axis[];
+  readonly sourceOffset: number;
+  readonly destinationOffset: number;
+}
+
+/**
+ * The copy made simple; undefined where there is nothing to copy. An axis along which one place is written again and
+ * again shrinks to its last element: invocations have no order. The destination's axes run forward, widest first, so
+ * that neighbouring invocations write neighbouring elements.
+ */
+function simplify(parameters: KernelParameters["copy"]): CopyLayout | undefined {
+  const { shape, sourceStrides, destinationStrides } = parameters;
+  if (shape.includes(0)) return undefined;
+  let { sourceOffset, destinationOffset } = parameters;
+  const axes: { size: number; source: number; destination: number }[] = [];
+  shape.forEach((size, position) => {
+    const source = sourceStrides[position], destination = destinationStrides[position];
+    if (destination > 0) {
+      axes.push({ size, source, destination });
+      return;
+    }
+    sourceOffset += (size - 1) * source;
+    destinationOffset += (size - 1) * destination;
+    if (destination < 0) axes.push({ size, source: -source, destination: -destination });
+  });
+  axes.sort((a, b) => b.destination - a.destination);
+  const joined = joinAxes(axes.map(({ size }) => size), [
+    axes.map(({ source }) => source),
+    axes.map(({ destination }) => destination),
+  ]);
+  return { axes: joined, sourceOffset, destinationOffset };
+}
+
+function copyKernel(axisCount: number): WgslKernel {
+  const fields = [
+    "count: u32",
+    "firstSource: u32",
+    "firstDestination: u32",
+    ...placeFields(axisCount, 2),
+  ];
+  return {
+    key: `copy ${axisCount}`,
+    uniforms: fields.length,
+    source: () =>
+      `\
+${
+        wgslBindings(
+          [
+            { name: "source", type: "u32", access: "read" },
+            { name: "destination", type: "u32", access: "read_write" },
+          ],
+          fields,
+        )
+      }
+@compute @workgroup_size(${WORKGROUP}) fn main(${wgslEntryParameters}) {
+  let index = ${wgslInvocationIndex(WORKGROUP)};
+  if (index >= parameters.count) { return; }
+${placeStatements("index", axisCount, 2)}\
+  destination[parameters.firstDestination + place1] = source[parameters.firstSource + place0];
+}
+`,
+  };
+}
+
+/** One past the highest element that an operand's walk touches. */
+function extentOf(axes: readonly Axis[], operand: number, offset: number): number {
+  return axes.reduce(
+    (sum, { size, strides }) => sum + (size - 1) * Math.max(0, strides[operand]),
+    offset + 1,
+  );
+}
+
+/** Copies a strided block of elements into a strided block of another tensor. */
+export const copy: WebGpuRunner<"copy"> = (executor, parameters, [source], [destination]) => {
+  const layout = simplify(parameters);
+  if (!layout) return;
+  const { axes, sourceOffset, destinationOffset } = layout;
+  const count = axes.reduce((product, { size }) => product * size, 1);
+  executor.launch(
+    copyKernel(axes.length),
+    [
+      { binding: source, access: "read", elements: extentOf(axes, 0, sourceOffset) },
+      {
+        binding: destination,
+        access: "read_write",
+        elements: extentOf(axes, 1, destinationOffset),
+      },
+    ],
+    [
+      count,
+      source.first + sourceOffset,
+      destination.first + destinationOffset,
+      ...placeWords(axes, 2),
+    ],
+    gridOf(Math.ceil(count / WORKGROUP)),
+  );
+};

@@ -1,0 +1,134 @@
+// The adapter and its device: what they can do, and what went wrong with them.
+
+import { DeviceError } from "../../errors.ts";
+
+/** What an adapter says of itself; `isFallbackAdapter` is not in every type library yet. */
+type AdapterInfo = GPUAdapterInfo & { readonly isFallbackAdapter?: boolean };
+
+/** Software rasterizers by the names that they give themselves. */
+const SOFTWARE = /llvmpipe|lavapipe|swiftshader|softpipe|basic render/i;
+
+/**
+ * A WebGPU device with all limits and the optional features that its adapter has.
+ *
+ * WebGPU reports errors later than the call that caused them. They are kept here, and the next call on the executor
+ * throws them ({@linkcode WebGpuDevice.assertWorking}).
+ */
+export class WebGpuDevice {
+  /** The name of the adapter, as its driver gives it. */
+  readonly description: string;
+  /** Whether it computes on the CPU. */
+  readonly software: boolean;
+  readonly #reports = new Set<Promise<void>>();
+  #failure: string | undefined;
+  #lost: string | undefined;
+
+  private constructor(
+    /** The device. */
+    readonly device: GPUDevice,
+    info: AdapterInfo,
+  ) {
+    const { vendor, architecture, description } = info;
+    this.description = description || `${vendor} ${architecture}`.trim() || "an unnamed adapter";
+    this.software = info.isFallbackAdapter === true || SOFTWARE.test(this.description);
+    device.addEventListener("uncapturederror", (event) => {
+      event.preventDefault();
+      this.#failure ??= (event as GPUUncapturedErrorEvent).error.message;
+    });
+    device.lost.then(({ reason, message }) => {
+      this.#lost ??= `the device was lost (${reason}): ${message}`;
+    });
+  }
+
+  /** Opens the fastest adapter; undefined where there is none. Throws DeviceError where it refuses a device. */
+  static async open(): Promise<WebGpuDevice | undefined> {
+    const gpu: GPU | undefined = globalThis.navigator?.gpu;
+    const adapter = await gpu?.requestAdapter({ powerPreference: "high-performance" });
+    if (!adapter) return undefined;
+    const requiredLimits: Record<string, number> = {};
+    for (const name in adapter.limits) {
+      const limit = adapter.limits[name as keyof GPUSupportedLimits];
+      if (typeof limit === "number") requiredLimits[name] = limit;
+    }
+    const wanted: GPUFeatureName[] = ["shader-f16", "timestamp-query"];
+    const requiredFeatures = wanted.filter((feature) => adapter.features.has(feature));
+    try {
+      const device = await adapter.requestDevice({ requiredLimits, requiredFeatures });
+      return new WebGpuDevice(device, adapter.info);
+    } catch (cause) {
+      throw new DeviceError(
+        `webgpu: the adapter "${adapter.info.description}" refused a device with its own limits: ${cause}`,
+        { cause },
+      );
+    }
+  }
+
+  /** What it allows. */
+  get limits(): GPUSupportedLimits {
+    return this.device.limits;
+  }
+
+  /** Where commands go. */
+  get queue(): GPUQueue {
+    return this.device.queue;
+  }
+
+  /** Throws what went wrong since the last call. A lost device throws for ever, other errors once. */
+  assertWorking(): void {
+    if (this.#lost !== undefined) {
+      throw new DeviceError(
+        `webgpu: ${this.#lost}; its tensors are gone: start again, from the last checkpoint where there is one`,
+      );
+    }
+    if (this.#failure === undefined) return;
+    const failure = this.#failure;
+    this.#failure = undefined;
+    throw new DeviceError(`webgpu: ${failure}`);
+  }
+
+  /** Why the device is refusing work, as far as it is known by now. */
+  get failure(): string | undefined {
+    return this.#lost ?? this.#failure;
+  }
+
+  /** Makes something whose errors will be reported as errors of `what`. */
+  watch<Made>(what: () => string, make: () => Made): Made {
+    const { device } = this;
+    device.pushErrorScope("out-of-memory");
+    device.pushErrorScope("validation");
+    try {
+      return make();
+    } finally {
+      this.#report(device.popErrorScope(), (message) => `${what()}: ${message}`);
+      this.#report(
+        device.popErrorScope(),
+        (message) => `${what()}: the device is out of memory (${message})`,
+      );
+    }
+  }
+
+  #report(scope: Promise<GPUError | null>, say: (message: string) => string): void {
+    const report = scope.then(
+      (error) => {
+        if (error) this.#failure ??= say(error.message);
+      },
+      // A scope of a lost device is refused; the loss itself is reported by `lost`.
+      () => {},
+    ).finally(() => this.#reports.delete(report));
+    this.#reports.add(report);
+  }
+
+  /** Gives the device back. */
+  close(): void {
+    this.#lost = "the device was closed";
+    this.device.destroy();
+  }
+
+  /** Resolves when all work is done and all its errors are known. */
+  async settled(): Promise<void> {
+    await this.queue.onSubmittedWorkDone();
+    await Promise.all([...this.#reports]);
+    // Uncaptured errors are events, which come a turn later than scopes.
+    await new Promise((resolve) => setTimeout(resolve, 0));
+  }
+}

@@ -1,0 +1,194 @@
+// The order of commands: dispatches gathered in one encoder, handed to the queue in few pieces.
+//
+// `queue.writeBuffer` takes effect before an encoder that is not yet handed in. So uniform words are gathered too and
+// written in one piece right before the commands that read them, and whoever writes to a buffer asks first whether
+// waiting commands use it (`isWaiting`).
+
+import { DeviceError } from "../../errors.ts";
+import type { PooledBuffer } from "./buffers.ts";
+import type { WebGpuDevice } from "./device.ts";
+
+/** Bytes of uniform words that one batch of commands can hold. */
+const RING_BYTES = 1 << 16;
+
+/** Uniform blocks begin at multiples of this: the largest value of `minUniformBufferOffsetAlignment` there is. */
+export const UNIFORM_ALIGNMENT = 256;
+
+/** Dispatches after which a batch is handed in, so that the device need not wait for the end of a long one. */
+const BATCH_DISPATCHES = 256;
+
+/** Batches of which the ledger tells whether they were carried out. */
+export const LEDGER_SLOTS = 256;
+
+/** A dispatch with everything made. */
+export interface ReadyDispatch {
+  readonly pipeline: GPUComputePipeline;
+  readonly bindGroup: GPUBindGroup;
+  /** Where its words lie in the uniform buffer of the bind group; undefined where it has none. */
+  readonly uniformOffset: number | undefined;
+  readonly workgroups: readonly [x: number, y: number, z: number];
+}
+
+/** Says, for a message, what a batch computes. */
+export type Description = () => string;
+
+/** The command stream of a device. */
+export class CommandStream {
+  /** Uniform words of the batch that is being gathered. */
+  readonly uniforms: GPUBuffer;
+  /** One word for each batch since the last check: 1, and 0 when the device has carried the batch out. */
+  readonly ledger: GPUBuffer;
+  readonly #gpu: WebGpuDevice;
+  readonly #words = new Uint32Array(RING_BYTES / 4);
+  readonly #armed: Uint32Array<ArrayBuffer> = new Uint32Array(LEDGER_SLOTS).fill(1);
+  readonly #handedIn: Description[][] = [];
+  #descriptions: Description[] = [];
+  #usedBytes = 0;
+  #encoder: GPUCommandEncoder | undefined;
+  #pass: GPUComputePassEncoder | undefined;
+  #dispatches = 0;
+  #serial = 1;
+
+  /** What to do when the ledger has no free slot for a further batch: read it. */
+  whenLedgerIsFull: () => void = () => this.clearLedger();
+
+  /** Begins without commands. */
+  constructor(gpu: WebGpuDevice) {
+    this.#gpu = gpu;
+    const { UNIFORM, COPY_SRC, COPY_DST } = GPUBufferUsage;
+    this.uniforms = gpu.device.createBuffer({ size: RING_BYTES, usage: UNIFORM | COPY_DST });
+    this.ledger = gpu.device.createBuffer({ size: 4 * LEDGER_SLOTS, usage: COPY_SRC | COPY_DST });
+    gpu.queue.writeBuffer(this.ledger, 0, this.#armed);
+  }
+
+  /** Bytes of device memory that it holds. */
+  get reserved(): number {
+    return RING_BYTES + 4 * LEDGER_SLOTS;
+  }
+
+  /** The number of the batch that is being gathered; batches so far, since each is handed in by one submit. */
+  get serial(): number {
+    return this.#serial;
+  }
+
+  /** Whether commands that are not yet handed in use a buffer. */
+  isWaiting(buffer: PooledBuffer): boolean {
+    return this.#encoder !== undefined && buffer.usedIn === this.#serial;
+  }
+
+  /** Notes what the next commands belong to. */
+  describe(description: Description): void {
+    this.#descriptions.push(description);
+  }
+
+  /** Makes room for uniform words and a dispatch: their place stays valid until the next dispatch. */
+  placeWords(words: readonly number[]): number {
+    const bytes = Math.ceil(4 * words.length / UNIFORM_ALIGNMENT) * UNIFORM_ALIGNMENT;
+    if (bytes > RING_BYTES) {
+      throw new DeviceError(
+        `webgpu: ${words.length} uniform words were given; at most ${RING_BYTES / 4} fit`,
+      );
+    }
+    if (this.#usedBytes + bytes > RING_BYTES) this.flush();
+    const offset = this.#usedBytes;
+    this.#words.set(words, offset / 4);
+    this.#usedBytes += bytes;
+    return offset;
+  }
+
+  /** Adds a dispatch. */
+  dispatch({ pipeline, bindGroup, uniformOffset, workgroups }: ReadyDispatch): void {
+    const pass = this.#pass ??= this.#open().beginComputePass();
+    pass.setPipeline(pipeline);
+    pass.setBindGroup(0, bindGroup, uniformOffset === undefined ? [] : [uniformOffset]);
+    pass.dispatchWorkgroups(...workgroups);
+    this.#dispatches++;
+  }
+
+  /** Hands the batch in where it is long. */
+  flushIfLong(): void {
+    if (this.#dispatches >= BATCH_DISPATCHES) this.flush();
+  }
+
+  /** Adds a copy between buffers; offsets and length are multiples of 4. */
+  copy(from: GPUBuffer, fromOffset: number, to: GPUBuffer, toOffset: number, bytes: number): void {
+    this.#endPass();
+    this.#open().copyBufferToBuffer(from, fromOffset, to, toOffset, bytes);
+  }
+
+  /** Adds the mark that this batch is carried out and a copy of the ledger, and hands the batch in. */
+  flushWithLedger(to: GPUBuffer): void {
+    this.#mark();
+    this.#open().copyBufferToBuffer(this.ledger, 0, to, 0, 4 * LEDGER_SLOTS);
+    this.#handIn();
+  }
+
+  /** Hands the gathered commands in. */
+  flush(): void {
+    if (!this.#encoder) return;
+    this.#mark();
+    this.#handIn();
+    // The last slot stays free for the batch that reads the ledger.
+    if (this.#handedIn.length === LEDGER_SLOTS - 1) this.whenLedgerIsFull();
+  }
+
+  /** Begins a new ledger. */
+  clearLedger(): void {
+    this.#handedIn.length = 0;
+    this.#gpu.queue.writeBuffer(this.ledger, 0, this.#armed);
+  }
+
+  /** The words that a copy of the ledger holds before it is written. */
+  get armedLedger(): Uint32Array<ArrayBuffer> {
+    return this.#armed;
+  }
+
+  /** Reads a copy of the ledger and begins a new one. Throws DeviceError naming what was not carried out. */
+  checkLedger(words: Uint32Array): void {
+    const refused = this.#handedIn.findIndex((_, slot) => words[slot] !== 0);
+    const descriptions = refused < 0 ? [] : this.#handedIn[refused];
+    this.clearLedger();
+    if (refused < 0) return;
+    const shown = descriptions.slice(0, 5).map((each) => each()).join("; ");
+    const rest = descriptions.length > 5 ? ` and ${descriptions.length - 5} more` : "";
+    const reason = this.#gpu.failure ?? "it says why at the next call";
+    throw new DeviceError(
+      `webgpu: the device did not carry out a batch of commands with ${
+        shown || "copies"
+      }${rest}: ${reason}`,
+    );
+  }
+
+  #open(): GPUCommandEncoder {
+    return this.#encoder ??= this.#gpu.device.createCommandEncoder();
+  }
+
+  #endPass(): void {
+    this.#pass?.end();
+    this.#pass = undefined;
+  }
+
+  #mark(): void {
+    this.#endPass();
+    this.#open().clearBuffer(this.ledger, 4 * this.#handedIn.length, 4);
+  }
+
+  #handIn(): void {
+    const { queue } = this.#gpu;
+    const commands = this.#open().finish();
+    if (this.#usedBytes > 0) {
+      queue.writeBuffer(
+        this.uniforms,
+        0,
+        this.#words.subarray(0, this.#usedBytes / 4) as Uint32Array<ArrayBuffer>,
+      );
+    }
+    queue.submit([commands]);
+    this.#handedIn.push(this.#descriptions);
+    this.#descriptions = [];
+    this.#encoder = undefined;
+    this.#usedBytes = 0;
+    this.#dispatches = 0;
+    this.#serial++;
+  }
+}

@@ -1,0 +1,301 @@
+// The WebGPU executor: buffers, their content, and kernels by name.
+
+import {
+  DeviceError,
+  DTypeError,
+  ReleasedError,
+  UnsupportedError,
+  ValueError,
+} from "../../errors.ts";
+import type {
+  Binding,
+  DeviceBuffer,
+  Executor,
+  KernelCall,
+  KernelName,
+  KernelParameters,
+  MemoryLevel,
+  Program,
+  TypedArray,
+} from "../kernel.ts";
+import { BufferPool, type PooledBuffer } from "./buffers.ts";
+import { WebGpuDevice } from "./device.ts";
+import { storedElements } from "./elements.ts";
+import { CommandStream } from "./encoder.ts";
+import type { WebGpuBinding, WebGpuLauncher, WebGpuRunner } from "./kernel.ts";
+import { type CallDescription, LiveLauncher, type WebGpuEngine } from "./launcher.ts";
+import { alignedPlace, KernelCache } from "./pipelines.ts";
+import { WebGpuProgram } from "./program.ts";
+import { Readback } from "./readback.ts";
+import { webGpuRunners } from "./runners.ts";
+
+/** How the executor is set up. */
+export interface WebGpuExecutorOptions {
+  /** The most device memory that it takes for buffers; as much as the device has unless given. */
+  readonly maximumBytes?: number;
+}
+
+/** What the executor has made and handed in since it was made: what tests and tools count. */
+export interface WebGpuCounts {
+  /** Buffers of the pool. */
+  readonly buffers: number;
+  /** Bind groups. */
+  readonly bindGroups: number;
+  /** Pipelines: kernels that were compiled. */
+  readonly pipelines: number;
+  /** Batches of commands. */
+  readonly submits: number;
+}
+
+/** A buffer of this executor. */
+class WebGpuBuffer implements DeviceBuffer {
+  constructor(
+    readonly owner: WebGpuExecutor,
+    readonly byteLength: number,
+    public memory: PooledBuffer | undefined,
+  ) {}
+}
+
+/**
+ * Computes in float32 with WGSL compute shaders on a WebGPU device.
+ *
+ * Calls return at once; the device works through them in order, and reading waits for it. What the device refuses
+ * (memory exhausted, a shader that does not compile, a lost device) throws DeviceError at the next call at the
+ * earliest, and at the next reading at the latest, naming the kernels, shapes and bytes.
+ *
+ * Its types are float32, int32 and bool (stored as float32 0 or 1); float64 throws DTypeError. The same calls on the
+ * same device give the same bits.
+ *
+ * @example
+ * ```ts
+ * import { WebGpuExecutor } from "@corit/corit/kernels";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const executor = await WebGpuExecutor.create();
+ * if (executor) { // undefined where there is no adapter
+ *   const x = { buffer: executor.allocate(16), byteOffset: 0, dtype: "float32" } as const;
+ *   const sum = { buffer: executor.allocate(4), byteOffset: 0, dtype: "float32" } as const;
+ *   executor.write(x, Float32Array.of(1, 2, 3, 4));
+ *   executor.run("reduce", { outer: 1, length: 4, inner: 1, kind: "sum" }, [x], [sum]);
+ *   assertEquals(executor.read(sum, 1), Float32Array.of(10));
+ *   executor.close();
+ * }
+ * ```
+ */
+export class WebGpuExecutor implements Executor {
+  /** The name under which devices know it. */
+  readonly name = "webgpu";
+  /** Tensors are float32 unless told otherwise. */
+  readonly defaultDType = "float32";
+  readonly #engine: WebGpuEngine;
+  readonly #launcher: LiveLauncher;
+  readonly #readback: Readback;
+  #buffers = 0;
+  #bytes = 0;
+
+  private constructor(gpu: WebGpuDevice, maximumBytes: number) {
+    const stream = new CommandStream(gpu);
+    const cache = new KernelCache(gpu);
+    const pool = new BufferPool(gpu, maximumBytes, () => {
+      stream.flush();
+      cache.forgetBindGroups();
+    });
+    this.#engine = { gpu, pool, stream, cache };
+    this.#launcher = new LiveLauncher(this.#engine);
+    this.#readback = new Readback(gpu, stream);
+    const scratch = pool.take(16);
+    this.#readback.test(scratch);
+    pool.give(scratch);
+  }
+
+  /**
+   * Opens the fastest adapter that there is, a software one where there is no other; undefined where there is none.
+   * Throws DeviceError where the adapter refuses a device.
+   */
+  static async create(options: WebGpuExecutorOptions = {}): Promise<WebGpuExecutor | undefined> {
+    const gpu = await WebGpuDevice.open();
+    return gpu && new WebGpuExecutor(gpu, options.maximumBytes ?? Infinity);
+  }
+
+  /** The adapter's name, as its driver gives it. */
+  get description(): string {
+    return this.#engine.gpu.description;
+  }
+
+  /** Whether the adapter computes on the CPU: then it is not a default device. */
+  get software(): boolean {
+    return this.#engine.gpu.software;
+  }
+
+  /** Whether {@linkcode read} works: elsewhere only {@linkcode readLater} does. */
+  get readsSynchronously(): boolean {
+    return this.#readback.isSynchronous;
+  }
+
+  /** What was made and handed in so far. */
+  get counts(): WebGpuCounts {
+    const { pool, cache, stream } = this.#engine;
+    return {
+      buffers: pool.made,
+      bindGroups: cache.bindGroupsMade,
+      pipelines: cache.pipelinesMade,
+      submits: stream.serial - 1,
+    };
+  }
+
+  /** Reserves `byteLength` bytes with undefined content. Throws DeviceError when memory is exhausted. */
+  allocate(byteLength: number): DeviceBuffer {
+    this.#engine.gpu.assertWorking();
+    const buffer = new WebGpuBuffer(this, byteLength, this.#engine.pool.take(byteLength));
+    this.#buffers++;
+    this.#bytes += byteLength;
+    return buffer;
+  }
+
+  /** Gives a buffer back. Throws ReleasedError on the second time. */
+  release(buffer: DeviceBuffer): void {
+    const memory = this.#memoryOf(buffer);
+    (buffer as WebGpuBuffer).memory = undefined;
+    this.#engine.pool.give(memory);
+    this.#buffers--;
+    this.#bytes -= buffer.byteLength;
+  }
+
+  /**
+   * Copies elements into a buffer: toward zero into int32, 1 for what is not 0 into bool.
+   * Throws ValueError where they do not fit.
+   */
+  write(destination: Binding, data: TypedArray): void {
+    const { gpu, stream } = this.#engine;
+    gpu.assertWorking();
+    const memory = this.#check(destination, data.length);
+    if (data.length === 0) return;
+    if (stream.isWaiting(memory)) stream.flush();
+    gpu.queue.writeBuffer(
+      memory.memory,
+      destination.byteOffset,
+      storedElements(data, destination.dtype),
+    );
+  }
+
+  /**
+   * Copies `count` elements out of a buffer: int32 as Int32Array, float32 and bool as Float32Array.
+   * Throws DeviceError where what should have computed them failed, or where reading is asynchronous only.
+   */
+  read(source: Binding, count: number): TypedArray {
+    this.#engine.gpu.assertWorking();
+    const memory = this.#check(source, count);
+    const bytes = this.#readback.read(memory, source.byteOffset, 4 * count);
+    return source.dtype === "int32" ? new Int32Array(bytes) : new Float32Array(bytes);
+  }
+
+  /** As {@linkcode read}, without blocking; works on every implementation. */
+  async readLater(source: Binding, count: number): Promise<TypedArray> {
+    this.#engine.gpu.assertWorking();
+    const memory = this.#check(source, count);
+    const bytes = await this.#readback.readLater(memory, source.byteOffset, 4 * count);
+    return source.dtype === "int32" ? new Int32Array(bytes) : new Float32Array(bytes);
+  }
+
+  /** Starts one kernel. Throws DTypeError for float64, DeviceError for what went wrong before. */
+  run<Name extends KernelName>(
+    name: Name,
+    parameters: KernelParameters[Name],
+    inputs: readonly Binding[],
+    outputs: readonly Binding[],
+  ): void {
+    this.#engine.gpu.assertWorking();
+    this.#carryOut(this.#launcher, name, { parameters, inputs, outputs });
+  }
+
+  /** Lays out every dispatch of the calls once; a run of the program makes nothing and is handed in as one batch. */
+  prepare(calls: readonly KernelCall[]): Program {
+    this.#engine.gpu.assertWorking();
+    const program = new WebGpuProgram(this.#engine);
+    try {
+      for (const { name, ...call } of calls) this.#carryOut(program, name, call);
+      program.finish();
+    } catch (cause) {
+      program.release();
+      throw cause;
+    }
+    return program;
+  }
+
+  #carryOut<Name extends KernelName>(
+    launcher: WebGpuLauncher & { beginCall(call: CallDescription): void; endCall(): void },
+    name: Name,
+    { parameters, inputs, outputs }: Omit<KernelCall<Name>, "name">,
+  ): void {
+    const from = inputs.map((binding) => this.#bind(binding, name));
+    const to = outputs.map((binding) => this.#bind(binding, name));
+    const runner: WebGpuRunner<Name> | undefined = webGpuRunners[name];
+    if (!runner) {
+      throw new UnsupportedError(`webgpu: the kernel ${name} is missing on this executor`);
+    }
+    launcher.beginCall({ name, parameters, inputs: from, outputs: to });
+    try {
+      runner(launcher, parameters, from, to);
+    } finally {
+      launcher.endCall();
+    }
+  }
+
+  /** Hands waiting commands to the device without waiting for them. */
+  flush(): void {
+    this.#engine.stream.flush();
+  }
+
+  /** Resolves when the device has done all work. Throws DeviceError where it refused some. */
+  async settled(): Promise<void> {
+    this.#engine.stream.flush();
+    await this.#engine.gpu.settled();
+    this.#engine.gpu.assertWorking();
+  }
+
+  /** Buffers in use, their bytes, and the bytes of all device memory that is held. */
+  memory(): MemoryLevel {
+    const { pool, stream } = this.#engine;
+    const reserved = pool.reserved + stream.reserved + this.#readback.reserved;
+    return { buffers: this.#buffers, bytes: this.#bytes, reserved };
+  }
+
+  /** Gives the device back: its buffers are gone, and every later call throws DeviceError. */
+  close(): void {
+    this.#engine.gpu.close();
+  }
+
+  /** The memory of a buffer of this executor. */
+  #memoryOf(buffer: DeviceBuffer): PooledBuffer {
+    if (!(buffer instanceof WebGpuBuffer) || buffer.owner !== this) {
+      throw new DeviceError("webgpu: a buffer of another executor was passed");
+    }
+    if (!buffer.memory) {
+      throw new ReleasedError(
+        `webgpu: a buffer of ${buffer.byteLength} bytes was used after its release`,
+      );
+    }
+    return buffer.memory;
+  }
+
+  #bind({ buffer, byteOffset, dtype }: Binding, what: string): WebGpuBinding {
+    if (dtype === "float64") {
+      throw new DTypeError(
+        `webgpu: ${what} got float64, which computes on the reference executor only; convert to float32`,
+      );
+    }
+    return { buffer: this.#memoryOf(buffer), ...alignedPlace(byteOffset), dtype };
+  }
+
+  /** The memory of a binding of `count` elements. */
+  #check(binding: Binding, count: number): PooledBuffer {
+    const { buffer } = this.#bind(binding, "a copy to or from it");
+    const { byteOffset, buffer: { byteLength } } = binding;
+    if (!(byteOffset >= 0 && byteOffset % 4 === 0 && byteOffset + 4 * count <= byteLength)) {
+      throw new ValueError(
+        `webgpu: ${count} elements from byte ${byteOffset} do not lie in a buffer of ${byteLength} bytes`,
+      );
+    }
+    return buffer;
+  }
+}

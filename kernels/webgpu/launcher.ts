@@ -1,0 +1,110 @@
+// What a kernel launch turns into on one device, and the state that live launches and prepared ones share.
+
+import type { KernelName } from "../kernel.ts";
+import type { BufferPool, PooledBuffer } from "./buffers.ts";
+import type { WebGpuDevice } from "./device.ts";
+import type { CommandStream } from "./encoder.ts";
+import type { BoundBuffer, WebGpuBinding, WebGpuLauncher, WgslKernel } from "./kernel.ts";
+import type { KernelCache } from "./pipelines.ts";
+
+/** The parts of an executor. */
+export interface WebGpuEngine {
+  readonly gpu: WebGpuDevice;
+  readonly pool: BufferPool;
+  readonly stream: CommandStream;
+  readonly cache: KernelCache;
+}
+
+/** A call as error messages name it. */
+export interface CallDescription {
+  readonly name: KernelName;
+  readonly parameters: object;
+  readonly inputs: readonly WebGpuBinding[];
+  readonly outputs: readonly WebGpuBinding[];
+}
+
+/** The longest description of a call's parameters. */
+const DESCRIPTION_LENGTH = 300;
+
+/** A call in words: kernel, shapes and the bytes of its buffers. */
+export function describeCall({ name, parameters, inputs, outputs }: CallDescription): string {
+  const text = JSON.stringify(
+    parameters,
+    (key, value) =>
+      ["expressions", "map", "activation"].includes(key) && typeof value === "object"
+        ? "..."
+        : value,
+  );
+  const bytes = (bindings: readonly WebGpuBinding[]) =>
+    bindings.map(({ buffer }) => buffer.size).join(", ") || "none";
+  return `${name} ${text.slice(0, DESCRIPTION_LENGTH)} (buffers of ${bytes(inputs)} -> ${
+    bytes(outputs)
+  } bytes)`;
+}
+
+/** A binding of all of a pooled buffer. */
+export function bindingOf(buffer: PooledBuffer): WebGpuBinding {
+  return { buffer, byteOffset: 0, first: 0, dtype: "float32" };
+}
+
+/** Launches at once: dispatches go into the stream. */
+export class LiveLauncher implements WebGpuLauncher {
+  readonly #engine: WebGpuEngine;
+  readonly #temporaries: PooledBuffer[] = [];
+  #call: CallDescription | undefined;
+
+  /** A launcher of an engine. */
+  constructor(engine: WebGpuEngine) {
+    this.#engine = engine;
+  }
+
+  /** The device's limits. */
+  get limits(): GPUSupportedLimits {
+    return this.#engine.gpu.limits;
+  }
+
+  /** Whether the adapter computes on the CPU. */
+  get software(): boolean {
+    return this.#engine.gpu.software;
+  }
+
+  /** Begins a call. */
+  beginCall(call: CallDescription): void {
+    this.#call = call;
+  }
+
+  /** Starts a grid of workgroups. */
+  launch(
+    kernel: WgslKernel,
+    buffers: readonly BoundBuffer[],
+    words: readonly number[],
+    workgroups: readonly [x: number, y: number, z: number],
+  ): void {
+    if (workgroups.includes(0)) return;
+    const { cache, stream } = this.#engine;
+    const call = this.#call;
+    const describe = () => call ? describeCall(call) : "a launch";
+    const launch = cache.resolve(kernel, buffers, workgroups, describe);
+    const bindGroup = cache.bindGroup(launch, stream.uniforms);
+    // Placing words may hand the batch in: everything that belongs to the batch comes behind.
+    const uniformOffset = launch.uniformBytes > 0 ? stream.placeWords(words) : undefined;
+    for (const { buffer } of launch.ranges) buffer.usedIn = stream.serial;
+    stream.describe(describe);
+    stream.dispatch({ pipeline: launch.pipeline, bindGroup, uniformOffset, workgroups });
+    stream.flushIfLong();
+  }
+
+  /** Memory for the call alone. */
+  temporary(byteLength: number): WebGpuBinding {
+    const buffer = this.#engine.pool.take(byteLength);
+    this.#temporaries.push(buffer);
+    return bindingOf(buffer);
+  }
+
+  /** Ends a call: its temporary memory goes back to the pool, whose next user comes later in the stream. */
+  endCall(): void {
+    for (const buffer of this.#temporaries) this.#engine.pool.give(buffer);
+    this.#temporaries.length = 0;
+    this.#call = undefined;
+  }
+}

@@ -1,0 +1,7 @@
+/**
+ * The WebGPU executor: float32 in WGSL compute shaders.
+ *
+ * @module
+ */
+
+export { type WebGpuCounts, WebGpuExecutor, type WebGpuExecutorOptions } from "./executor.ts";

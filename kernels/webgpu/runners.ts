@@ -1,0 +1,14 @@
+// Which function carries out which kernel.
+
+import type { KernelName } from "../kernel.ts";
+import { convert } from "./convert.ts";
+import { copy } from "./copy.ts";
+import { fill } from "./fill.ts";
+import type { WebGpuRunner } from "./kernel.ts";
+
+/** The kernels of the WebGPU executor by name. */
+export const webGpuRunners: { readonly [Name in KernelName]?: WebGpuRunner<Name> } = {
+  copy,
+  fill,
+  convert,
+};
