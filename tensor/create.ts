@@ -3,7 +3,7 @@
 import { ShapeError, ValueError } from "../errors.ts";
 import type { DType, TypedArray } from "../kernels/kernel.ts";
 import { defaultDevice, type Device, executorOf } from "./device.ts";
-import { RandomStream } from "./random.ts";
+import type { RandomStream } from "./random.ts";
 import { runEntry, viewOf } from "./run_entry.ts";
 import { checkShape, type Shape, showShape, sizeOf } from "./shape.ts";
 import { note } from "./tape.ts";

@@ -1,6 +1,6 @@
 // One recorded call of a planned function, and whether two calls did the same.
 
-import { Storage } from "../storage.ts";
+import type { Storage } from "../storage.ts";
 import { tape, type TapeEntry, type View } from "../tape.ts";
 import { viewOf } from "../run_entry.ts";
 import { tensorsIn } from "../scope.ts";
