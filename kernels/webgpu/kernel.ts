@@ -94,12 +94,15 @@ export function floatWord(value: number): number {
   return wordView[0];
 }
 
+/** The number types of shaders. */
+export type WgslScalar = "f32" | "i32" | "u32";
+
 /** A storage buffer as a shader declares it. */
 export interface BufferDeclaration {
   /** Its name in the source. */
   readonly name: string;
   /** The type of its elements. */
-  readonly type: "f32" | "i32" | "u32" | "vec2<f32>" | "vec4<f32>";
+  readonly type: WgslScalar | `vec2<${WgslScalar}>` | `vec4<${WgslScalar}>` | "atomic<u32>";
   /** Whether it is written. */
   readonly access: Access;
 }

@@ -5,9 +5,13 @@ import { convert } from "./convert.ts";
 import { copy } from "./copy.ts";
 import { fill } from "./fill.ts";
 import type { WebGpuRunner } from "./kernel.ts";
+import { pointwise } from "./pointwise.ts";
+import { reduce } from "./reduce.ts";
 
 /** The kernels of the WebGPU executor by name. */
 export const webGpuRunners: { readonly [Name in KernelName]?: WebGpuRunner<Name> } = {
+  pointwise,
+  reduce,
   copy,
   fill,
   convert,
