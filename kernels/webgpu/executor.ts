@@ -33,6 +33,8 @@ import { webGpuRunners } from "./runners.ts";
 export interface WebGpuExecutorOptions {
   /** The most device memory that it takes for buffers; as much as the device has unless given. */
   readonly maximumBytes?: number;
+  /** The class of adapters that kernels are chosen for, which changes the order of sums; the adapter's own unless given. */
+  readonly adapterClass?: "software" | "hardware";
 }
 
 /** What the executor has made and handed in since it was made: what tests and tools count. */
@@ -93,14 +95,16 @@ export class WebGpuExecutor implements Executor {
   #buffers = 0;
   #bytes = 0;
 
-  private constructor(gpu: WebGpuDevice, maximumBytes: number) {
+  private constructor(gpu: WebGpuDevice, options: WebGpuExecutorOptions) {
+    const { maximumBytes = Infinity, adapterClass } = options;
     const stream = new CommandStream(gpu);
     const cache = new KernelCache(gpu);
     const pool = new BufferPool(gpu, maximumBytes, () => {
       stream.flush();
       cache.forgetBindGroups();
     });
-    this.#engine = { gpu, pool, stream, cache };
+    const softwareKernels = adapterClass ? adapterClass === "software" : gpu.software;
+    this.#engine = { gpu, pool, stream, cache, softwareKernels };
     this.#launcher = new LiveLauncher(this.#engine);
     this.#readback = new Readback(gpu, stream);
     const scratch = pool.take(16);
@@ -114,7 +118,7 @@ export class WebGpuExecutor implements Executor {
    */
   static async create(options: WebGpuExecutorOptions = {}): Promise<WebGpuExecutor | undefined> {
     const gpu = await WebGpuDevice.open();
-    return gpu && new WebGpuExecutor(gpu, options.maximumBytes ?? Infinity);
+    return gpu && new WebGpuExecutor(gpu, options);
   }
 
   /** The adapter's name, as its driver gives it. */

@@ -13,6 +13,8 @@ export interface WebGpuEngine {
   readonly pool: BufferPool;
   readonly stream: CommandStream;
   readonly cache: KernelCache;
+  /** Whether kernels are chosen as for an adapter that computes on the CPU. */
+  readonly softwareKernels: boolean;
 }
 
 /** A call as error messages name it. */
@@ -63,9 +65,9 @@ export class LiveLauncher implements WebGpuLauncher {
     return this.#engine.gpu.limits;
   }
 
-  /** Whether the adapter computes on the CPU. */
+  /** Whether kernels are chosen as for an adapter that computes on the CPU. */
   get software(): boolean {
-    return this.#engine.gpu.software;
+    return this.#engine.softwareKernels;
   }
 
   /** Begins a call. */

@@ -37,7 +37,7 @@ export class WebGpuProgram implements WebGpuLauncher, Program {
 
   /** Whether the adapter computes on the CPU. */
   get software(): boolean {
-    return this.#engine.gpu.software;
+    return this.#engine.softwareKernels;
   }
 
   /** The number of dispatches. */

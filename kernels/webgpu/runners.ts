@@ -5,6 +5,7 @@ import { convert } from "./convert.ts";
 import { copy } from "./copy.ts";
 import { fill } from "./fill.ts";
 import type { WebGpuRunner } from "./kernel.ts";
+import { matmul } from "./matmul.ts";
 import { pointwise } from "./pointwise.ts";
 import { reduce } from "./reduce.ts";
 
@@ -12,6 +13,7 @@ import { reduce } from "./reduce.ts";
 export const webGpuRunners: { readonly [Name in KernelName]?: WebGpuRunner<Name> } = {
   pointwise,
   reduce,
+  matmul,
   copy,
   fill,
   convert,

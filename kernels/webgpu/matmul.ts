@@ -1,0 +1,157 @@
+// Kernel `matmul`: batched matrix products with bias and activation.
+
+import { requireFloats } from "./floats.ts";
+import {
+  gridOf,
+  type WebGpuBinding,
+  type WebGpuLauncher,
+  type WebGpuRunner,
+  type WgslKernel,
+} from "./kernel.ts";
+import { planProduct, type Product, type ProductPlan, simplifyProduct } from "./matmul_plan.ts";
+import { REGISTER_INVOCATIONS, registerProduct } from "./matmul_registers.ts";
+import { BATCH_AXES, type Epilogue, layOutWords } from "./matmul_shader.ts";
+import { sumParts } from "./matmul_sum.ts";
+import { vectorProduct } from "./matmul_vector.ts";
+import { workgroupProduct } from "./matmul_workgroup.ts";
+
+/** Operands of a product; where the depth is split, the result are the parts. */
+interface Operands {
+  readonly left: WebGpuBinding;
+  readonly right: WebGpuBinding;
+  readonly bias?: WebGpuBinding;
+  readonly result: WebGpuBinding;
+}
+
+/** Elements from an operand's first to its last, the batch being walked with its strides. */
+function extentOf({ axes }: Product, operand: 0 | 1, matrix: number): number {
+  if (matrix === 0) return 0;
+  return axes.reduce((sum, { size, strides }) => sum + (size - 1) * strides[operand], matrix);
+}
+
+function kernelOf(product: Product, plan: ProductPlan, epilogue: Epilogue): WgslKernel {
+  const leftAlongDepth = product.leftDepthStride === 1;
+  const rightAlongDepth = product.rightDepthStride === 1;
+  switch (plan.kind) {
+    case "registers":
+      return registerProduct(plan.tile, epilogue);
+    case "workgroup":
+      return workgroupProduct(plan.tile, { leftAlongDepth, rightAlongDepth }, epilogue);
+    case "vector":
+      return vectorProduct(product.rows, rightAlongDepth, epilogue);
+  }
+}
+
+/** Launches a product; a batch of more axes than a shader walks goes entry by entry along the outermost. */
+function launchProduct(
+  executor: WebGpuLauncher,
+  product: Product,
+  plan: ProductPlan,
+  epilogue: Epilogue,
+  operands: Operands,
+  starts: { left: number; right: number; result: number },
+): void {
+  const { axes, rows, columns, depth } = product;
+  const { left, right, bias, result } = operands;
+  const entries = axes.reduce((count, { size }) => count * size, 1);
+  if (axes.length > BATCH_AXES) {
+    const [outer, ...inner] = axes;
+    for (let index = 0; index < outer.size; index++) {
+      launchProduct(executor, { ...product, axes: inner }, plan, epilogue, operands, {
+        left: starts.left + index * outer.strides[0],
+        right: starts.right + index * outer.strides[1],
+        result: starts.result + index * (entries / outer.size) * plan.splits * rows * columns,
+      });
+    }
+    return;
+  }
+  const { rowTiles, columnTiles, splits, splitDepth } = plan;
+  const tiles = entries * splits * rowTiles * columnTiles;
+  const axis = (index: number) => axes[axes.length - BATCH_AXES + index];
+  const stride = (index: number, operand: 0 | 1) => axis(index)?.strides[operand] ?? 0;
+  const words = layOutWords({
+    firstLeft: left.first + starts.left,
+    firstRight: right.first + starts.right,
+    firstBias: bias?.first ?? 0,
+    firstResult: result.first + starts.result,
+    rows,
+    columns,
+    depth,
+    leftLineStride: product.leftLineStride,
+    leftDepthStride: product.leftDepthStride,
+    rightLineStride: product.rightLineStride,
+    rightDepthStride: product.rightDepthStride,
+    resultRowStride: product.resultRowStride,
+    resultColumnStride: product.resultColumnStride,
+    biasRowStride: product.biasRowStride,
+    biasColumnStride: product.biasColumnStride,
+    splits,
+    splitDepth,
+    rowTiles,
+    columnTiles,
+    tiles,
+    batchSize1: axis(1)?.size ?? 1,
+    batchSize2: axis(2)?.size ?? 1,
+    leftStride0: stride(0, 0),
+    leftStride1: stride(1, 0),
+    leftStride2: stride(2, 0),
+    rightStride0: stride(0, 1),
+    rightStride1: stride(1, 1),
+    rightStride2: stride(2, 1),
+  });
+  const perWorkgroup = plan.kind === "registers" ? REGISTER_INVOCATIONS : 1;
+  executor.launch(
+    kernelOf(product, plan, epilogue),
+    [
+      {
+        binding: left,
+        access: "read",
+        elements: starts.left + extentOf(product, 0, rows * depth),
+      },
+      {
+        binding: right,
+        access: "read",
+        elements: starts.right + extentOf(product, 1, columns * depth),
+      },
+      ...(bias ? [{ binding: bias, access: "read" } as const] : []),
+      {
+        binding: result,
+        access: "read_write",
+        elements: starts.result + entries * splits * rows * columns,
+      },
+    ],
+    words,
+    gridOf(Math.ceil(tiles / perWorkgroup)),
+  );
+}
+
+/** activation(a b + bias) for every batch entry. */
+export const matmul: WebGpuRunner<"matmul"> = (executor, parameters, inputs, [output]) => {
+  requireFloats("matmul", ...inputs, output);
+  const { activation } = parameters;
+  const product = simplifyProduct(parameters);
+  const { axes, rows, columns, depth, swapped } = product;
+  const entries = axes.reduce((count, { size }) => count * size, 1);
+  if (entries * rows * columns === 0) return;
+  const [left, right] = swapped ? [inputs[1], inputs[0]] : inputs;
+  const bias = parameters.bias ? inputs[2] : undefined;
+  const rightAlongDepth = product.rightDepthStride === 1;
+  const shape = { entries, rows, columns, depth, rightAlongDepth };
+  const plan = planProduct(shape, executor.software);
+  const starts = { left: 0, right: 0, result: 0 };
+  if (plan.splits === 1) {
+    const epilogue = { bias: parameters.bias, activation };
+    launchProduct(executor, product, plan, epilogue, { left, right, bias, result: output }, starts);
+    return;
+  }
+  const parts = executor.temporary(4 * entries * plan.splits * rows * columns);
+  const operands = { left, right, result: parts };
+  launchProduct(executor, product, plan, { bias: false }, operands, starts);
+  const sum = { entries, splits: plan.splits, rows, columns: parameters.columns };
+  sumParts(
+    executor,
+    { ...sum, rows: rows * columns / parameters.columns },
+    activation,
+    { parts, bias, result: output },
+  );
+};

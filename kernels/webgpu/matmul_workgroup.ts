@@ -1,0 +1,170 @@
+// Matrix product, one tile of the result for each workgroup, its operands staged in workgroup memory.
+//
+// Made for GPUs. 16 x 16 invocations each hold 4 x 4 or 8 x 8 sums; neighbouring invocations load neighbouring elements,
+// so how a matrix lies in memory decides which of them loads what.
+
+import { wgslEntryParameters, type WgslKernel, wgslWorkgroupIndex } from "./kernel.ts";
+import {
+  type Epilogue,
+  epilogueKey,
+  placeOfTile,
+  printDeclarations,
+  productFields,
+} from "./matmul_shader.ts";
+
+/** How a workgroup works. */
+export interface WorkgroupTile {
+  /** Invocations along each side of the tile. */
+  readonly side: 8 | 16;
+  /** Groups of four sums that an invocation holds along each side. */
+  readonly groups: 1 | 2;
+  /** Steps of the depth that are staged at a time. */
+  readonly depth: 8 | 16;
+}
+
+/** Which way the operands lie: whether the steps of a line, or else the lines of a step, are neighbours in memory. */
+export interface ProductLayout {
+  readonly leftAlongDepth: boolean;
+  readonly rightAlongDepth: boolean;
+}
+
+/** Rows, and columns, of the result that a workgroup computes. */
+export function tileSide({ side, groups }: WorkgroupTile): number {
+  return 4 * side * groups;
+}
+
+const range = (count: number): number[] => Array.from({ length: count }, (_, index) => index);
+
+/**
+ * Statements by which the workgroup stages `depth` steps of as many lines (rows of the left, columns of the right) as the
+ * tile has, with zeros beyond the edges. `alongDepth`: the steps of a line are neighbours in memory.
+ */
+function printStaging(
+  tile: WorkgroupTile,
+  operand: { name: string; lines: string; firstLine: string; alongDepth: boolean },
+): string {
+  const { name, lines, firstLine, alongDepth } = operand;
+  const side = tileSide(tile), invocations = tile.side ** 2;
+  const [line, step] = alongDepth
+    ? [`(place / ${tile.depth}u)`, `(place % ${tile.depth}u)`]
+    : [`(place % ${side}u)`, `(place / ${side}u)`];
+  return `\
+    for (var place = local; place < ${side * tile.depth}u; place += ${invocations}u) {
+      let line = ${firstLine} + ${line};
+      let step = depth + ${step};
+      var value = 0.0f;
+      if (line < parameters.${lines} && step < depthEnd) {
+        value = ${name}[${name}Start + line * parameters.${name}LineStride + step * parameters.${name}DepthStride];
+      }
+      ${name}Tile[${step} * ${side}u + ${line}] = value;
+    }
+`;
+}
+
+/** Statements that add the products of one staged step to the sums. */
+function printStep({ side, groups }: WorkgroupTile, step: number): string {
+  const span = 4 * side, line = step * span * groups;
+  const load = (tile: string, place: string, group: number): string => {
+    const start = `${place} + ${line + group * span}u`;
+    return `vec4<f32>(${range(4).map((i) => `${tile}[${start} + ${i}u]`).join(", ")})`;
+  };
+  const lines: string[] = ["{"];
+  for (const group of range(groups)) {
+    lines.push(`let a${group} = ${load("leftTile", "ownRow", group)};`);
+    lines.push(`let b${group} = ${load("rightTile", "ownColumn", group)};`);
+  }
+  for (const row of range(4 * groups)) {
+    for (const group of range(groups)) {
+      const factor = `vec4<f32>(a${row >> 2}[${row & 3}])`;
+      lines.push(`sum${row}_${group} = fma(${factor}, b${group}, sum${row}_${group});`);
+    }
+  }
+  return [...lines, "}"].map((text) => `    ${text}\n`).join("");
+}
+
+/** Stores of the sums that lie within the result. */
+function printStores({ side, groups }: WorkgroupTile, { bias, activation }: Epilogue): string {
+  const span = 4 * side;
+  const sums = range(4 * groups).map((row) =>
+    `array<f32, ${4 * groups}>(${
+      range(4 * groups).map((column) => `sum${row}_${column >> 2}[${column & 3}]`).join(", ")
+    })`
+  );
+  const sum = `sums[y][x]${
+    bias
+      ? " + bias[parameters.firstBias + row * parameters.biasRowStride + column * parameters.biasColumnStride]"
+      : ""
+  }`;
+  return `\
+  var sums = array<array<f32, ${4 * groups}>, ${4 * groups}>(${sums.join(", ")});
+  for (var y = 0u; y < ${4 * groups}u; y++) {
+    let row = firstRow + ownRow + (y / 4u) * ${span}u + y % 4u;
+    for (var x = 0u; x < ${4 * groups}u; x++) {
+      let column = firstColumn + ownColumn + (x / 4u) * ${span}u + x % 4u;
+      if (row < parameters.rows && column < parameters.columns) {
+        let sum = ${sum};
+        result[resultStart + row * parameters.resultRowStride + column * parameters.resultColumnStride] = ${
+    activation ? "activate(sum)" : "sum"
+  };
+      }
+    }
+  }
+`;
+}
+
+/** The product with a tile for each workgroup. */
+export function workgroupProduct(
+  tile: WorkgroupTile,
+  layout: ProductLayout,
+  epilogue: Epilogue,
+): WgslKernel {
+  const { side, groups } = tile, size = tileSide(tile);
+  const { leftAlongDepth, rightAlongDepth } = layout;
+  return {
+    key: `matmul workgroup ${size}x${tile.depth} ${leftAlongDepth} ${rightAlongDepth}${
+      epilogueKey(epilogue)
+    }`,
+    uniforms: productFields.length,
+    source: () =>
+      `\
+${printDeclarations(epilogue)}
+var<workgroup> leftTile: array<f32, ${size * tile.depth}>;
+var<workgroup> rightTile: array<f32, ${size * tile.depth}>;
+@compute @workgroup_size(${side * side}) fn main(${wgslEntryParameters}) {
+  let tile = ${wgslWorkgroupIndex};
+  if (tile >= parameters.tiles) { return; }
+${placeOfTile}\
+  let firstRow = rowTile * ${size}u;
+  let firstColumn = columnTile * ${size}u;
+  let ownRow = (local / ${side}u) * 4u;
+  let ownColumn = (local % ${side}u) * 4u;
+${
+        range(4 * groups).map((row) =>
+          range(groups).map((group) => `  var sum${row}_${group} = vec4<f32>();\n`).join("")
+        ).join("")
+      }\
+  for (var depth = depthBegin; depth < depthEnd; depth += ${tile.depth}u) {
+${
+        printStaging(tile, {
+          name: "left",
+          lines: "rows",
+          firstLine: "firstRow",
+          alongDepth: leftAlongDepth,
+        })
+      }${
+        printStaging(tile, {
+          name: "right",
+          lines: "columns",
+          firstLine: "firstColumn",
+          alongDepth: rightAlongDepth,
+        })
+      }\
+    workgroupBarrier();
+${range(tile.depth).map((step) => printStep(tile, step)).join("")}\
+    workgroupBarrier();
+  }
+${printStores(tile, epilogue)}\
+}
+`,
+  };
+}
