@@ -76,7 +76,7 @@ export function runKernel<Name extends KernelName>(
   });
   const outputs = results.map(({ count, dtype = "float32", before }) => {
     const binding = bind(count + GUARDS, dtype);
-    const content = before ?? Float32Array.from({ length: count }, () => poisonOf(dtype));
+    const content = before ?? new Float32Array(count).fill(poisonOf(dtype));
     // As float32, because a bool would turn NaN into 1.
     executor.write(dtype === "bool" ? { ...binding, dtype: "float32" } : binding, content);
     executor.write(guardOf(binding, count), new Int32Array(GUARDS).fill(GUARD));
