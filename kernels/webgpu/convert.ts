@@ -2,17 +2,8 @@
 
 import type { DType } from "../kernel.ts";
 import { wgslStored, wgslStorePrelude } from "./elements.ts";
-import {
-  gridOf,
-  type WebGpuRunner,
-  wgslBindings,
-  wgslEntryParameters,
-  wgslInvocationIndex,
-  type WgslKernel,
-  wgslType,
-} from "./kernel.ts";
-
-const WORKGROUP = 64;
+import { itemKernel, launchItems } from "./item_kernel.ts";
+import { type WebGpuRunner, type WgslKernel, wgslType } from "./kernel.ts";
 
 /** The text of an element as another type; words that stay as they are, are not taken for numbers. */
 function converted(from: DType, to: DType): string {
@@ -26,40 +17,28 @@ function converted(from: DType, to: DType): string {
 }
 
 function convertKernel(from: DType, to: DType): WgslKernel {
-  return {
+  return itemKernel({
     key: `convert ${from} ${to}`,
-    uniforms: 3,
-    source: () =>
-      `\
-${
-        wgslBindings(
-          [
-            { name: "source", type: wgslType(from), access: "read" },
-            { name: "destination", type: wgslType(to), access: "read_write" },
-          ],
-          ["count: u32", "firstSource: u32", "firstDestination: u32"],
-        )
-      }
-${wgslStorePrelude}
-@compute @workgroup_size(${WORKGROUP}) fn main(${wgslEntryParameters}) {
-  let index = ${wgslInvocationIndex(WORKGROUP)};
-  if (index < parameters.count) {
-    destination[parameters.firstDestination + index] = ${converted(from, to)};
-  }
-}
-`,
-  };
+    buffers: [
+      { name: "source", type: wgslType(from), access: "read" },
+      { name: "destination", type: wgslType(to), access: "read_write" },
+    ],
+    fields: ["firstSource: u32", "firstDestination: u32"],
+    prelude: () => wgslStorePrelude,
+    body: () => `  destination[parameters.firstDestination + index] = ${converted(from, to)};\n`,
+  });
 }
 
 /** Reads elements as numbers and stores them as another type. */
 export const convert: WebGpuRunner<"convert"> = (executor, { count }, [source], [destination]) => {
-  executor.launch(
+  launchItems(
+    executor,
     convertKernel(source.dtype, destination.dtype),
     [
       { binding: source, access: "read", elements: count },
       { binding: destination, access: "read_write", elements: count },
     ],
-    [count, source.first, destination.first],
-    gridOf(Math.ceil(count / WORKGROUP)),
+    count,
+    [source.first, destination.first],
   );
 };

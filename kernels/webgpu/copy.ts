@@ -2,16 +2,8 @@
 
 import type { KernelParameters } from "../kernel.ts";
 import { type Axis, joinAxes, placeFields, placeStatements, placeWords } from "./axes.ts";
-import {
-  gridOf,
-  type WebGpuRunner,
-  wgslBindings,
-  wgslEntryParameters,
-  wgslInvocationIndex,
-  type WgslKernel,
-} from "./kernel.ts";
-
-const WORKGROUP = 64;
+import { itemKernel, launchItems } from "./item_kernel.ts";
+import type { WebGpuRunner, WgslKernel } from "./kernel.ts";
 
 /** A copy with as few axes as possible. */
 interface CopyLayout {
@@ -49,34 +41,19 @@ function simplify(parameters: KernelParameters["copy"]): CopyLayout | undefined 
 }
 
 function copyKernel(axisCount: number): WgslKernel {
-  const fields = [
-    "count: u32",
-    "firstSource: u32",
-    "firstDestination: u32",
-    ...placeFields(axisCount, 2),
-  ];
-  return {
+  return itemKernel({
     key: `copy ${axisCount}`,
-    uniforms: fields.length,
-    source: () =>
+    buffers: [
+      { name: "source", type: "u32", access: "read" },
+      { name: "destination", type: "u32", access: "read_write" },
+    ],
+    fields: ["firstSource: u32", "firstDestination: u32", ...placeFields(axisCount, 2)],
+    body: () =>
       `\
-${
-        wgslBindings(
-          [
-            { name: "source", type: "u32", access: "read" },
-            { name: "destination", type: "u32", access: "read_write" },
-          ],
-          fields,
-        )
-      }
-@compute @workgroup_size(${WORKGROUP}) fn main(${wgslEntryParameters}) {
-  let index = ${wgslInvocationIndex(WORKGROUP)};
-  if (index >= parameters.count) { return; }
 ${placeStatements("index", axisCount, 2)}\
   destination[parameters.firstDestination + place1] = source[parameters.firstSource + place0];
-}
 `,
-  };
+  });
 }
 
 /** One past the highest element that an operand's walk touches. */
@@ -93,22 +70,21 @@ export const copy: WebGpuRunner<"copy"> = (executor, parameters, [source], [dest
   if (!layout) return;
   const { axes, sourceOffset, destinationOffset } = layout;
   const count = axes.reduce((product, { size }) => product * size, 1);
-  executor.launch(
+  launchItems(
+    executor,
     copyKernel(axes.length),
     [
       { binding: source, access: "read", elements: extentOf(axes, 0, sourceOffset) },
       {
-        binding: destination,
-        access: "read_write",
+        ...{ binding: destination, access: "read_write" },
         elements: extentOf(axes, 1, destinationOffset),
       },
     ],
+    count,
     [
-      count,
       source.first + sourceOffset,
       destination.first + destinationOffset,
       ...placeWords(axes, 2),
     ],
-    gridOf(Math.ceil(count / WORKGROUP)),
   );
 };

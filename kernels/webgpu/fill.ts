@@ -1,37 +1,15 @@
 // Kernel `fill`: one value everywhere.
 
 import { storedWord } from "./elements.ts";
-import {
-  gridOf,
-  type WebGpuBinding,
-  type WebGpuLauncher,
-  type WebGpuRunner,
-  wgslBindings,
-  wgslEntryParameters,
-  wgslInvocationIndex,
-  type WgslKernel,
-} from "./kernel.ts";
+import { itemKernel, launchItems } from "./item_kernel.ts";
+import type { WebGpuBinding, WebGpuLauncher, WebGpuRunner } from "./kernel.ts";
 
-const WORKGROUP = 64;
-
-const fillKernel: WgslKernel = {
+const fillKernel = itemKernel({
   key: "fill",
-  uniforms: 3,
-  source: () =>
-    `\
-${
-      wgslBindings([{ name: "destination", type: "u32", access: "read_write" }], [
-        "count: u32",
-        "first: u32",
-        "value: u32",
-      ])
-    }
-@compute @workgroup_size(${WORKGROUP}) fn main(${wgslEntryParameters}) {
-  let index = ${wgslInvocationIndex(WORKGROUP)};
-  if (index < parameters.count) { destination[parameters.first + index] = parameters.value; }
-}
-`,
-};
+  buffers: [{ name: "destination", type: "u32", access: "read_write" }],
+  fields: ["first: u32", "value: u32"],
+  body: () => "  destination[parameters.first + index] = parameters.value;\n",
+});
 
 /** Sets `count` words. */
 export function fillWords(
@@ -40,11 +18,12 @@ export function fillWords(
   count: number,
   word: number,
 ): void {
-  executor.launch(
+  launchItems(
+    executor,
     fillKernel,
     [{ binding: destination, access: "read_write", elements: count }],
-    [count, destination.first, word],
-    gridOf(Math.ceil(count / WORKGROUP)),
+    count,
+    [destination.first, word],
   );
 }
 

@@ -1,13 +1,19 @@
 // Which function carries out which kernel.
 
 import type { KernelName } from "../kernel.ts";
+import { argReduce } from "./arg_reduce.ts";
 import { convert } from "./convert.ts";
 import { copy } from "./copy.ts";
+import { cumulativeSum } from "./cumulative.ts";
 import { fill } from "./fill.ts";
+import { gather, scatterAdd } from "./gather.ts";
 import type { WebGpuRunner } from "./kernel.ts";
 import { matmul } from "./matmul.ts";
+import { findNonFinite } from "./non_finite.ts";
 import { pointwise } from "./pointwise.ts";
 import { reduce } from "./reduce.ts";
+import { sort } from "./sort.ts";
+import { fold, unfold } from "./unfold.ts";
 
 /** The kernels of the WebGPU executor by name. */
 export const webGpuRunners: { readonly [Name in KernelName]?: WebGpuRunner<Name> } = {
@@ -17,4 +23,12 @@ export const webGpuRunners: { readonly [Name in KernelName]?: WebGpuRunner<Name>
   copy,
   fill,
   convert,
+  argReduce,
+  cumulativeSum,
+  sort,
+  gather,
+  scatterAdd,
+  unfold,
+  fold,
+  findNonFinite,
 };
