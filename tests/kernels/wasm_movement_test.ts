@@ -21,7 +21,7 @@ const axisLayouts: readonly AxisLayout[] = [
     [1, 3, 5, 65, 257].flatMap((length) =>
       [1, 3, 4, 5, 16, 33].map((inner) => ({ outer, length, inner }))
     )
-  ),
+  ).filter(({ outer, length, inner }) => outer * length * inner <= 100_000),
   { outer: 0, length: 3, inner: 4 },
   { outer: 3, length: 4, inner: 0 },
   { outer: 1, length: 5000, inner: 64 },
