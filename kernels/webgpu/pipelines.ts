@@ -116,7 +116,7 @@ export class KernelCache {
     const promoted = buffers.flatMap(({ binding, access }, at) =>
       access === "read" && written.has(binding.buffer) ? [at] : []
     );
-    const layout = this.#layoutOf(accesses, uniformBytes > 0);
+    const layout = this.#layoutOf(accesses, uniformBytes);
     const key = promoted.length === 0 ? kernel.key : `${kernel.key} writable ${promoted}`;
     let pipeline = this.#pipelines.get(key);
     if (!pipeline) {
@@ -160,8 +160,12 @@ export class KernelCache {
     return this.#gpu.device.createBindGroup({ layout: layout.group, entries });
   }
 
-  #layoutOf(accesses: string, hasUniforms: boolean): GroupLayout {
-    const key = `${accesses}${hasUniforms ? "u" : ""}`;
+  /**
+   * The layout of a bind group. It says how long the uniform block is: where a layout leaves that to the pipelines, some
+   * implementations hold all that follow in a pass with the same layout to the first one's length.
+   */
+  #layoutOf(accesses: string, uniformBytes: number): GroupLayout {
+    const key = `${accesses}${uniformBytes}`;
     let layout = this.#layouts.get(key);
     if (layout) return layout;
     const visibility = GPUShaderStage.COMPUTE;
@@ -169,8 +173,12 @@ export class KernelCache {
       ...{ binding, visibility },
       buffer: { type: access === "w" ? "storage" : "read-only-storage" },
     }));
-    if (hasUniforms) {
-      const buffer = { type: "uniform", hasDynamicOffset: true } as const;
+    if (uniformBytes > 0) {
+      const buffer = {
+        type: "uniform",
+        hasDynamicOffset: true,
+        minBindingSize: uniformBytes,
+      } as const;
       entries.push({ binding: accesses.length, visibility, buffer });
     }
     const group = this.#gpu.device.createBindGroupLayout({ entries });
@@ -202,8 +210,8 @@ export class KernelCache {
 }
 
 /** Names a bind group: its layout and every range. */
-export function bindGroupKey({ layout, ranges, uniformBytes }: ResolvedLaunch): string {
-  let key = `${layout.key}${uniformBytes}`;
+export function bindGroupKey({ layout, ranges }: ResolvedLaunch): string {
+  let key = layout.key;
   for (const { buffer, offset, size } of ranges) key += `|${buffer.id}+${offset}:${size}`;
   return key;
 }
