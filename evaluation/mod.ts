@@ -19,3 +19,4 @@ export * from "./report.ts";
 export * from "./report_data.ts";
 export * from "./statistics.ts";
 export * from "./table.ts";
+export { profileTable } from "./profile_table.ts";

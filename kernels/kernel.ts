@@ -222,6 +222,11 @@ export interface Program {
   readonly launches: number;
   /** Runs all calls in order. */
   run(): void;
+  /**
+   * Runs all calls in order, telling how long each took. Absent where the device does not compute while the caller
+   * waits, so that no time could be told.
+   */
+  runTimed?(told: (call: number, milliseconds: number) => void): void;
   /** Gives back what the preparation holds. */
   release(): void;
 }
@@ -250,6 +255,8 @@ export interface Executor {
   write(destination: Binding, data: TypedArray): void;
   /** Copies `count` elements out of a buffer. */
   read(source: Binding, count: number): TypedArray;
+  /** As `read`, on executors that cannot always hand data out in the same turn. */
+  readLater?(source: Binding, count: number): Promise<TypedArray>;
   /** Runs one kernel. Throws UnsupportedError naming kernel and executor where it is missing. */
   run<Name extends KernelName>(
     name: Name,

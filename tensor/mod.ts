@@ -13,14 +13,26 @@ export * from "./create.ts";
 export * from "./device.ts";
 export * from "./operations/mod.ts";
 export { plan, type Planned } from "./plan/plan.ts";
+export {
+  Profile,
+  type ProfiledOperation,
+  type ProfiledSlice,
+  type ProfileRow,
+  startProfile,
+  stopProfile,
+} from "./profile.ts";
 export * from "./random.ts";
 export {
   decodeSafetensors,
   encodeSafetensors,
   parseSafetensors,
+  parseSafetensorsHeader,
   type Safetensors,
+  safetensorsDataStart,
   type SafetensorsEntry,
+  type SafetensorsPlace,
   type SafetensorsType,
+  safetensorsValues,
 } from "./safetensors.ts";
 export { isRecording, recordingOn, withoutRecording } from "./recording.ts";
 export { Scope } from "./scope.ts";

@@ -75,16 +75,24 @@ function isCount(value: unknown): value is number {
   return Number.isSafeInteger(value) && (value as number) >= 0;
 }
 
-function readHeader(bytes: Uint8Array): { header: Record<string, unknown>; dataStart: number } {
-  if (bytes.length < 8) {
-    throw broken(`a file has at least 8 bytes, but this one has ${bytes.length}`);
+/**
+ * Where the tensors of a file begin, from its first 8 bytes.
+ *
+ * @param start At least the first 8 bytes, or the whole file where it is shorter.
+ * @param fileLength Bytes of the whole file.
+ * @throws {FormatError} The file is shorter than the header that it announces.
+ */
+export function safetensorsDataStart(start: Uint8Array, fileLength: number): number {
+  if (fileLength < 8) throw broken(`a file has at least 8 bytes, but this one has ${fileLength}`);
+  const length = new DataView(start.buffer, start.byteOffset, 8).getBigUint64(0, true);
+  if (length > longestHeader || length > fileLength - 8) {
+    throw broken(`it announces a header of ${length} bytes, but has ${fileLength - 8}`);
   }
-  const length = new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0, true);
-  if (length > longestHeader || length > bytes.length - 8) {
-    throw broken(`it announces a header of ${length} bytes, but has ${bytes.length - 8}`);
-  }
-  const dataStart = 8 + Number(length);
-  if (length > 0n && bytes[8] !== 0x7b) throw broken("the header is no JSON object");
+  return 8 + Number(length);
+}
+
+function readHeader(bytes: Uint8Array, dataStart: number): Record<string, unknown> {
+  if (dataStart > 8 && bytes[8] !== 0x7b) throw broken("the header is no JSON object");
   let header: unknown;
   try {
     const text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
@@ -94,15 +102,23 @@ function readHeader(bytes: Uint8Array): { header: Record<string, unknown>; dataS
     throw broken(`the header is no JSON (${error instanceof Error ? error.message : error})`);
   }
   if (!isRecord(header)) throw broken("the header is no JSON object");
-  return { header, dataStart };
+  return header;
 }
 
-interface Placed {
-  readonly name: string;
+/** Where a tensor lies, without its bytes. */
+export interface SafetensorsPlace {
+  /** The type as the file names it. */
   readonly type: SafetensorsType;
+  /** Lengths of the axes. */
   readonly shape: Shape;
+  /** The first byte, counted from the start of the file. */
   readonly start: number;
+  /** One past the last byte, counted from the start of the file. */
   readonly end: number;
+}
+
+interface Placed extends SafetensorsPlace {
+  readonly name: string;
 }
 
 function readEntry(name: string, entry: unknown, dataLength: number): Placed {
@@ -146,15 +162,20 @@ function readMetadata(value: unknown): Record<string, string> {
 }
 
 /**
- * Checks a file and finds its tensors, copying nothing.
+ * Checks a file's header and finds where its tensors lie, without their bytes.
  *
- * @param bytes The whole file.
+ * @param start The file up to where the tensors begin ({@linkcode safetensorsDataStart}), or more of it.
+ * @param fileLength Bytes of the whole file.
  * @throws {FormatError} Anything is not as the format demands: lengths, JSON, types, shapes, places that overlap,
  * leave holes or lie outside.
  */
-export function parseSafetensors(bytes: Uint8Array): Safetensors<SafetensorsEntry> {
-  const { header, dataStart } = readHeader(bytes);
-  const dataLength = bytes.length - dataStart;
+export function parseSafetensorsHeader(
+  start: Uint8Array,
+  fileLength: number,
+): Safetensors<SafetensorsPlace> {
+  const dataStart = safetensorsDataStart(start, fileLength);
+  const header = readHeader(start, dataStart);
+  const dataLength = fileLength - dataStart;
   const placed = Object.entries(header)
     .filter(([name]) => name !== metadataKey)
     .map(([name, entry]) => readEntry(name, entry, dataLength));
@@ -172,16 +193,35 @@ export function parseSafetensors(bytes: Uint8Array): Safetensors<SafetensorsEntr
     throw broken(`its tensors end at ${position}, but there are ${dataLength} bytes`);
   }
   // Without a prototype: a tensor may be named "__proto__".
-  const tensors: Record<string, SafetensorsEntry> = Object.create(null);
+  const tensors: Record<string, SafetensorsPlace> = Object.create(null);
   for (const { name, type, shape, start, end } of placed) {
-    tensors[name] = { type, shape, bytes: bytes.subarray(dataStart + start, dataStart + end) };
+    tensors[name] = { type, shape, start: dataStart + start, end: dataStart + end };
   }
   const own = Object.hasOwn(header, metadataKey) ? header[metadataKey] : undefined;
   return { tensors, metadata: readMetadata(own) };
 }
 
-/** A tensor's values in an array that a tensor is made from, and the tensor's type (the device's float where absent). */
-function valuesOf(
+/**
+ * Checks a file and finds its tensors, copying nothing.
+ *
+ * @param bytes The whole file.
+ * @throws {FormatError} Anything is not as the format demands: see {@linkcode parseSafetensorsHeader}.
+ */
+export function parseSafetensors(bytes: Uint8Array): Safetensors<SafetensorsEntry> {
+  const { tensors: places, metadata } = parseSafetensorsHeader(bytes, bytes.length);
+  const tensors: Record<string, SafetensorsEntry> = Object.create(null);
+  for (const [name, { type, shape, start, end }] of Object.entries(places)) {
+    tensors[name] = { type, shape, bytes: bytes.subarray(start, end) };
+  }
+  return { tensors, metadata };
+}
+
+/**
+ * An entry's values in an array that a tensor is made from, and the tensor's type (the device's float where absent).
+ *
+ * @throws {FormatError} A whole number does not fit into int32, or a truth value is neither 0 nor 1.
+ */
+export function safetensorsValues(
   name: string,
   { type, bytes }: SafetensorsEntry,
 ): { values: Float32Array | Float64Array | Int32Array; dtype?: DType } {
@@ -236,7 +276,7 @@ export function decodeSafetensors(
   const { tensors: entries, metadata } = parseSafetensors(bytes);
   const tensors: Record<string, Tensor> = Object.create(null);
   for (const [name, entry] of Object.entries(entries)) {
-    const { values, dtype } = valuesOf(name, entry);
+    const { values, dtype } = safetensorsValues(name, entry);
     // Float types are left open, so that the device chooses its own.
     tensors[name] = tensor(values, { shape: entry.shape, dtype, device });
   }

@@ -193,14 +193,21 @@ export class Tensor implements Operand {
 
   /** The elements, copied, in row-major order; returns when the device has computed them. */
   dataSync(): TypedArray {
-    const { storage, byteOffset, shape, dtype } = this;
-    note({ kind: "read", input: { storage, byteOffset, shape, dtype } });
-    return storage.executor.read(this.binding, this.size);
+    this.#noteReading();
+    return this.storage.executor.read(this.binding, this.size);
   }
 
   /** The elements, copied, in row-major order. */
   data(): Promise<TypedArray> {
-    return Promise.resolve(this.dataSync());
+    const { executor } = this.storage;
+    if (!executor.readLater) return Promise.resolve(this.dataSync());
+    this.#noteReading();
+    return executor.readLater(this.binding, this.size);
+  }
+
+  #noteReading(): void {
+    const { storage, byteOffset, shape, dtype } = this;
+    note({ kind: "read", input: { storage, byteOffset, shape, dtype } });
   }
 
   /** The only element, as a number. Throws ShapeError where there is not exactly one. */

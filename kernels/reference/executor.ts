@@ -87,6 +87,12 @@ export class ReferenceExecutor implements Executor {
     return {
       launches: calls.length,
       run: () => calls.forEach(({ name, ...call }) => this.#call(name, call)),
+      runTimed: (told) =>
+        calls.forEach(({ name, ...call }, at) => {
+          const start = performance.now();
+          this.#call(name, call);
+          told(at, performance.now() - start);
+        }),
       release: () => {},
     };
   }

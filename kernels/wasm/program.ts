@@ -13,6 +13,8 @@ interface PreparedLaunch {
   readonly items: number;
   readonly grain: number;
   readonly parallel: boolean;
+  /** The number of the call that it belongs to. */
+  readonly call: number;
 }
 
 /** A launcher that keeps what it is asked to launch, with the words and the temporary memory that it needs. */
@@ -25,6 +27,7 @@ export class WasmProgram implements WasmLauncher, Program {
   /** Blocks that a later call found too small; earlier launches still use them. */
   readonly #outgrown: MemoryBlock[] = [];
   #taken = 0;
+  #calls = 0;
 
   /** Begins an empty program on an engine. */
   constructor(engine: WasmEngine) {
@@ -59,6 +62,7 @@ export class WasmProgram implements WasmLauncher, Program {
       items,
       grain,
       parallel: options.parallel ?? items > grain,
+      call: this.#calls,
     });
   }
 
@@ -76,12 +80,22 @@ export class WasmProgram implements WasmLauncher, Program {
   /** Ends a call: the next one may use its temporary memory. */
   endCall(): void {
     this.#taken = 0;
+    this.#calls++;
   }
 
   /** Starts all launches in order. */
   run(): void {
     for (const { kernel, words, items, grain, parallel } of this.#launches) {
       this.#engine.start(kernel, words, items, grain, parallel);
+    }
+  }
+
+  /** Starts all launches in order, telling after each how long its call has taken with it. */
+  runTimed(told: (call: number, milliseconds: number) => void): void {
+    for (const { kernel, words, items, grain, parallel, call } of this.#launches) {
+      const start = performance.now();
+      this.#engine.start(kernel, words, items, grain, parallel);
+      told(call, performance.now() - start);
     }
   }
 

@@ -1,8 +1,10 @@
 // A recording made ready for replay: memory laid out, kernel calls prepared.
 
+import { bytesPerElement } from "../../kernels/kernel.ts";
 import type { Binding, Executor, KernelCall, KernelName, Program } from "../../kernels/kernel.ts";
 import type { Operand, RunKernel } from "../operation.ts";
-import { showShape } from "../shape.ts";
+import { currentProfile, flopsOf, type Profile } from "../profile.ts";
+import { showShape, sizeOf } from "../shape.ts";
 import { Storage } from "../storage.ts";
 import type { KernelEntry, View } from "../tape.ts";
 import { keep, Tensor } from "../tensor.ts";
@@ -14,6 +16,12 @@ import { makeSchedule, type Schedule, type ScheduledEntry } from "./schedule.ts"
 /** What happens between two kernels: a draw, a check, numbers written. */
 type HostStep = () => void;
 
+/** Kernels without anything in between, and the entry that each call belongs to. */
+interface Segment {
+  readonly program: Program;
+  readonly entries: readonly KernelEntry[];
+}
+
 /** A planned function for inputs of fixed shapes. */
 export class CompiledPlan {
   readonly #executor: Executor;
@@ -23,7 +31,7 @@ export class CompiledPlan {
   readonly #inputPlaces: readonly View[];
   readonly #block: Storage;
   readonly #retained = new Set<Storage>();
-  readonly #segments: (Program | HostStep)[] = [];
+  readonly #segments: (Segment | HostStep)[] = [];
 
   /** Prepares a recording for replay on the executor that it ran on. */
   constructor(executor: Executor, recording: Recording) {
@@ -43,7 +51,7 @@ export class CompiledPlan {
   /** Kernel launches in one replay. */
   get launches(): number {
     return this.#segments.reduce(
-      (sum, segment) => sum + (typeof segment === "function" ? 0 : segment.launches),
+      (sum, segment) => sum + (typeof segment === "function" ? 0 : segment.program.launches),
       0,
     );
   }
@@ -56,17 +64,21 @@ export class CompiledPlan {
   /** Runs everything again on new inputs, and returns copies of the results. */
   replay(inputs: readonly Tensor[]): Tensor[] {
     inputs.forEach((input, at) => copyInto(this.#inputs[at], input));
+    const profile = currentProfile();
+    const start = performance.now();
     for (const segment of this.#segments) {
       if (typeof segment === "function") segment();
-      else segment.run();
+      else if (profile) runProfiled(segment, profile);
+      else segment.program.run();
     }
+    if (profile) profile.milliseconds += performance.now() - start;
     return this.#schedule.results.map((view) => this.#copyOut(view));
   }
 
   /** Gives all memory back. */
   release(): void {
     for (const segment of this.#segments) {
-      if (typeof segment !== "function") segment.release();
+      if (typeof segment !== "function") segment.program.release();
     }
     this.#inputs.forEach((input) => input.release());
     this.#block.release();
@@ -97,9 +109,13 @@ export class CompiledPlan {
 
   #prepare(entries: readonly ScheduledEntry[]): void {
     let calls: KernelCall[] = [];
+    let owners: KernelEntry[] = [];
     const flush = (): void => {
-      if (calls.length > 0) this.#segments.push(this.#executor.prepare(calls));
+      if (calls.length > 0) {
+        this.#segments.push({ program: this.#executor.prepare(calls), entries: owners });
+      }
       calls = [];
+      owners = [];
     };
     const collect: RunKernel = (name, parameters, inputs, outputs) => {
       calls.push(
@@ -112,8 +128,10 @@ export class CompiledPlan {
       );
     };
     for (const entry of entries) {
-      if (entry.kind === "kernels") this.#lower(entry, collect);
-      else {
+      if (entry.kind === "kernels") {
+        this.#lower(entry, collect);
+        while (owners.length < calls.length) owners.push(entry);
+      } else {
         flush();
         this.#segments.push(this.#hostStep(entry));
       }
@@ -167,4 +185,30 @@ export class CompiledPlan {
     this.#executor.run("copy", parameters, [source.binding], [made.binding]);
     return made;
   }
+}
+
+/** Runs a segment, entering each of its operations into a profile. */
+function runProfiled({ program, entries }: Segment, profile: Profile): void {
+  if (!program.runTimed) return program.run();
+  const times = new Float64Array(entries.length);
+  program.runTimed((call, milliseconds) => times[call] += milliseconds);
+  let milliseconds = 0;
+  entries.forEach((entry, call) => {
+    milliseconds += times[call];
+    if (entries[call + 1] === entry) return;
+    profile.add(entry, () => describe(entry), milliseconds);
+    milliseconds = 0;
+  });
+}
+
+function describe({ name, inputs, outputs }: KernelEntry) {
+  const list = (views: readonly View[]) => views.map(({ shape }) => showShape(shape)).join(", ");
+  const bytes = [...inputs, ...outputs]
+    .reduce((sum, { shape, dtype }) => sum + sizeOf(shape) * bytesPerElement[dtype], 0);
+  return {
+    name,
+    shapes: `${list(inputs)} -> ${list(outputs)}`,
+    flops: flopsOf(name, inputs.map(({ shape }) => shape), outputs.map(({ shape }) => shape)),
+    bytes,
+  };
 }
