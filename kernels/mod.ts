@@ -8,3 +8,4 @@ export * from "./kernel.ts";
 export * from "./expression/mod.ts";
 export { ReferenceExecutor } from "./reference/mod.ts";
 export * from "./wasm/mod.ts";
+export * from "./webgpu/mod.ts";

@@ -86,6 +86,11 @@ export class WebGpuDevice {
     throw new DeviceError(`webgpu: ${failure}`);
   }
 
+  /** Whether the device is gone for good. */
+  get isLost(): boolean {
+    return this.#lost !== undefined;
+  }
+
   /** Why the device is refusing work, as far as it is known by now. */
   get failure(): string | undefined {
     return this.#lost ?? this.#failure;

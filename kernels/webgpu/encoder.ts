@@ -17,8 +17,14 @@ export const UNIFORM_ALIGNMENT = 256;
 /** Dispatches after which a batch is handed in, so that the device need not wait for the end of a long one. */
 const BATCH_DISPATCHES = 256;
 
+/** Words of the ledger: one for each batch, and at the end the ledger's own number. */
+const LEDGER_WORDS = 256;
+
+/** Bytes of the ledger. */
+export const LEDGER_BYTES: number = 4 * LEDGER_WORDS;
+
 /** Batches of which the ledger tells whether they were carried out. */
-export const LEDGER_SLOTS = 256;
+const LEDGER_SLOTS = LEDGER_WORDS - 1;
 
 /** A dispatch with everything made. */
 export interface ReadyDispatch {
@@ -36,11 +42,14 @@ export type Description = () => string;
 export class CommandStream {
   /** Uniform words of the batch that is being gathered. */
   readonly uniforms: GPUBuffer;
-  /** One word for each batch since the last check: 1, and 0 when the device has carried the batch out. */
+  /**
+   * One word for each batch since the last check: 1, and 0 when the device has carried the batch out. The last word
+   * counts the checks: a copy that holds an earlier number was itself not carried out.
+   */
   readonly ledger: GPUBuffer;
   readonly #gpu: WebGpuDevice;
   readonly #words = new Uint32Array(RING_BYTES / 4);
-  readonly #armed: Uint32Array<ArrayBuffer> = new Uint32Array(LEDGER_SLOTS).fill(1);
+  readonly #armed: Uint32Array<ArrayBuffer> = new Uint32Array(LEDGER_WORDS).fill(1);
   readonly #handedIn: Description[][] = [];
   #descriptions: Description[] = [];
   #usedBytes = 0;
@@ -57,13 +66,13 @@ export class CommandStream {
     this.#gpu = gpu;
     const { UNIFORM, COPY_SRC, COPY_DST } = GPUBufferUsage;
     this.uniforms = gpu.device.createBuffer({ size: RING_BYTES, usage: UNIFORM | COPY_DST });
-    this.ledger = gpu.device.createBuffer({ size: 4 * LEDGER_SLOTS, usage: COPY_SRC | COPY_DST });
+    this.ledger = gpu.device.createBuffer({ size: LEDGER_BYTES, usage: COPY_SRC | COPY_DST });
     gpu.queue.writeBuffer(this.ledger, 0, this.#armed);
   }
 
   /** Bytes of device memory that it holds. */
   get reserved(): number {
-    return RING_BYTES + 4 * LEDGER_SLOTS;
+    return RING_BYTES + LEDGER_BYTES;
   }
 
   /** The number of the batch that is being gathered; batches so far, since each is handed in by one submit. */
@@ -119,7 +128,7 @@ export class CommandStream {
   /** Adds the mark that this batch is carried out and a copy of the ledger, and hands the batch in. */
   flushWithLedger(to: GPUBuffer): void {
     this.#mark();
-    this.#open().copyBufferToBuffer(this.ledger, 0, to, 0, 4 * LEDGER_SLOTS);
+    this.#open().copyBufferToBuffer(this.ledger, 0, to, 0, LEDGER_BYTES);
     this.#handIn();
   }
 
@@ -135,17 +144,16 @@ export class CommandStream {
   /** Begins a new ledger. */
   clearLedger(): void {
     this.#handedIn.length = 0;
+    this.#armed[LEDGER_SLOTS]++;
     this.#gpu.queue.writeBuffer(this.ledger, 0, this.#armed);
-  }
-
-  /** The words that a copy of the ledger holds before it is written. */
-  get armedLedger(): Uint32Array<ArrayBuffer> {
-    return this.#armed;
   }
 
   /** Reads a copy of the ledger and begins a new one. Throws DeviceError naming what was not carried out. */
   checkLedger(words: Uint32Array): void {
-    const refused = this.#handedIn.findIndex((_, slot) => words[slot] !== 0);
+    const isCopied = words[LEDGER_SLOTS] === this.#armed[LEDGER_SLOTS];
+    const refused = isCopied
+      ? this.#handedIn.findIndex((_, slot) => words[slot] !== 0)
+      : this.#handedIn.length - 1;
     const descriptions = refused < 0 ? [] : this.#handedIn[refused];
     this.clearLedger();
     if (refused < 0) return;

@@ -22,7 +22,7 @@ import { BufferPool, type PooledBuffer } from "./buffers.ts";
 import { WebGpuDevice } from "./device.ts";
 import { storedElements } from "./elements.ts";
 import { CommandStream } from "./encoder.ts";
-import type { WebGpuBinding, WebGpuLauncher, WebGpuRunner } from "./kernel.ts";
+import type { Access, WebGpuBinding, WebGpuLauncher, WebGpuRunner, WgslKernel } from "./kernel.ts";
 import { type CallDescription, LiveLauncher, type WebGpuEngine } from "./launcher.ts";
 import { alignedPlace, KernelCache } from "./pipelines.ts";
 import { WebGpuProgram } from "./program.ts";
@@ -35,6 +35,8 @@ export interface WebGpuExecutorOptions {
   readonly maximumBytes?: number;
   /** The class of adapters that kernels are chosen for, which changes the order of sums; the adapter's own unless given. */
   readonly adapterClass?: "software" | "hardware";
+  /** Whether to read in the same turn where the implementation allows it; true unless given. */
+  readonly readSynchronously?: boolean;
 }
 
 /** What the executor has made and handed in since it was made: what tests and tools count. */
@@ -96,7 +98,7 @@ export class WebGpuExecutor implements Executor {
   #bytes = 0;
 
   private constructor(gpu: WebGpuDevice, options: WebGpuExecutorOptions) {
-    const { maximumBytes = Infinity, adapterClass } = options;
+    const { maximumBytes = Infinity, adapterClass, readSynchronously = true } = options;
     const stream = new CommandStream(gpu);
     const cache = new KernelCache(gpu);
     const pool = new BufferPool(gpu, maximumBytes, () => {
@@ -108,7 +110,7 @@ export class WebGpuExecutor implements Executor {
     this.#launcher = new LiveLauncher(this.#engine);
     this.#readback = new Readback(gpu, stream);
     const scratch = pool.take(16);
-    this.#readback.test(scratch);
+    if (readSynchronously) this.#readback.test(scratch);
     pool.give(scratch);
   }
 
@@ -129,6 +131,11 @@ export class WebGpuExecutor implements Executor {
   /** Whether the adapter computes on the CPU: then it is not a default device. */
   get software(): boolean {
     return this.#engine.gpu.software;
+  }
+
+  /** Whether the device is gone for good: lost or closed. */
+  get isLost(): boolean {
+    return this.#engine.gpu.isLost;
   }
 
   /** Whether {@linkcode read} works: elsewhere only {@linkcode readLater} does. */
@@ -193,8 +200,9 @@ export class WebGpuExecutor implements Executor {
     return source.dtype === "int32" ? new Int32Array(bytes) : new Float32Array(bytes);
   }
 
-  /** As {@linkcode read}, without blocking; works on every implementation. */
+  /** As {@linkcode read}, on every implementation of WebGPU. Where `read` works it is used: an awaited mapping is slower. */
   async readLater(source: Binding, count: number): Promise<TypedArray> {
+    if (this.readsSynchronously) return this.read(source, count);
     this.#engine.gpu.assertWorking();
     const memory = this.#check(source, count);
     const bytes = await this.#readback.readLater(memory, source.byteOffset, 4 * count);
@@ -210,6 +218,29 @@ export class WebGpuExecutor implements Executor {
   ): void {
     this.#engine.gpu.assertWorking();
     this.#carryOut(this.#launcher, name, { parameters, inputs, outputs });
+  }
+
+  /**
+   * Starts a shader of one's own: see {@linkcode WgslKernel} for what it must look like. A view into the middle of a
+   * buffer must begin at a multiple of 256 bytes. Throws DeviceError where a limit of the device is exceeded.
+   */
+  launch(
+    kernel: WgslKernel,
+    buffers: readonly { readonly binding: Binding; readonly access: Access }[],
+    words: readonly number[],
+    workgroups: readonly [x: number, y: number, z: number],
+  ): void {
+    this.#engine.gpu.assertWorking();
+    const bound = buffers.map(({ binding, access }) => {
+      const own = this.#bind(binding, kernel.key);
+      if (own.first !== 0) {
+        throw new ValueError(
+          `webgpu: ${kernel.key}: byte ${binding.byteOffset} is no multiple of 256`,
+        );
+      }
+      return { binding: own, access };
+    });
+    this.#launcher.launch(kernel, bound, words, workgroups);
   }
 
   /** Lays out every dispatch of the calls once; a run of the program makes nothing and is handed in as one batch. */

@@ -85,7 +85,7 @@ export class LiveLauncher implements WebGpuLauncher {
     if (workgroups.includes(0)) return;
     const { cache, stream } = this.#engine;
     const call = this.#call;
-    const describe = () => call ? describeCall(call) : "a launch";
+    const describe = () => call ? describeCall(call) : `the shader "${kernel.key}"`;
     const launch = cache.resolve(kernel, buffers, workgroups, describe);
     const bindGroup = cache.bindGroup(launch, stream.uniforms);
     // Placing words may hand the batch in: everything that belongs to the batch comes behind.

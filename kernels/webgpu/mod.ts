@@ -5,3 +5,4 @@
  */
 
 export { type WebGpuCounts, WebGpuExecutor, type WebGpuExecutorOptions } from "./executor.ts";
+export type { Access, WgslKernel } from "./kernel.ts";

@@ -7,10 +7,7 @@
 import { DeviceError } from "../../errors.ts";
 import type { PooledBuffer } from "./buffers.ts";
 import type { WebGpuDevice } from "./device.ts";
-import { type CommandStream, LEDGER_SLOTS } from "./encoder.ts";
-
-/** Every staging buffer begins with a copy of the ledger. */
-const LEDGER_BYTES = 4 * LEDGER_SLOTS;
+import { type CommandStream, LEDGER_BYTES } from "./encoder.ts";
 
 /** The smallest staging buffer. */
 const SMALLEST_BYTES = 1 << 16;
@@ -18,12 +15,12 @@ const SMALLEST_BYTES = 1 << 16;
 /** A larger staging buffer does not outlive its use. */
 const LARGEST_KEPT_BYTES = 1 << 26;
 
-/** What a buffer holds, copied to the calling thread. */
+/** What a buffer holds, copied to the calling thread. A staging buffer begins with a copy of the ledger. */
 export class Readback {
   readonly #gpu: WebGpuDevice;
   readonly #stream: CommandStream;
   #staging: GPUBuffer | undefined;
-  #isSynchronous = true;
+  #isSynchronous = false;
 
   /** Readback of what a stream computes. */
   constructor(gpu: WebGpuDevice, stream: CommandStream) {
@@ -45,7 +42,7 @@ export class Readback {
     return this.#staging?.size ?? 0;
   }
 
-  /** Tries the synchronous path on a buffer, whose content it overwrites. */
+  /** Tries the synchronous path on a buffer, whose content it overwrites; until then it counts as missing. */
   test(scratch: PooledBuffer): void {
     const written = Uint32Array.of(0x600df00d, 1, 2, 0xffffffff);
     this.#gpu.queue.writeBuffer(scratch.memory, 0, written);
@@ -69,7 +66,7 @@ export class Readback {
     return this.#readNow([{ buffer, byteOffset }], byteLength);
   }
 
-  /** The same, asynchronously; works everywhere. */
+  /** The same, asynchronously; works everywhere. Several may be under way: they do without the ledger. */
   async readLater(
     buffer: PooledBuffer,
     byteOffset: number,
@@ -77,9 +74,15 @@ export class Readback {
   ): Promise<ArrayBuffer> {
     const staging = this.#makeStaging(LEDGER_BYTES + byteLength);
     try {
-      this.#stage([{ buffer, byteOffset }], byteLength, staging);
+      this.#stream.copy(buffer.memory, byteOffset, staging, LEDGER_BYTES, byteLength);
+      this.#stream.flush();
       await staging.mapAsync(GPUMapMode.READ);
-      return this.#takeOut(staging, byteLength);
+      // What was refused before is known by now.
+      this.#gpu.assertWorking();
+      return staging.getMappedRange(LEDGER_BYTES, byteLength).slice(0);
+    } catch (cause) {
+      this.#gpu.assertWorking();
+      throw this.#unreadable(byteLength, cause);
     } finally {
       staging.destroy();
     }
@@ -116,8 +119,6 @@ export class Readback {
     byteLength: number,
     staging: GPUBuffer,
   ): void {
-    // Where the device refuses the last batch too, the copy of the ledger says so: nothing overwrites this.
-    this.#gpu.queue.writeBuffer(staging, 0, this.#stream.armedLedger);
     for (const { buffer, byteOffset } of sources) {
       this.#stream.copy(buffer.memory, byteOffset, staging, LEDGER_BYTES, byteLength);
     }
@@ -134,11 +135,16 @@ export class Readback {
       bytes = mapped.slice(LEDGER_BYTES);
     } catch (cause) {
       this.#gpu.assertWorking();
-      throw new DeviceError(`webgpu: ${byteLength} bytes could not be read: ${cause}`, { cause });
+      throw this.#unreadable(byteLength, cause);
     }
     staging.unmap();
     this.#stream.checkLedger(ledger);
     return bytes;
+  }
+
+  #unreadable(byteLength: number, cause: unknown): DeviceError {
+    if (cause instanceof DeviceError) return cause;
+    return new DeviceError(`webgpu: ${byteLength} bytes could not be read: ${cause}`, { cause });
   }
 
   /** Deno's process ends where a buffer is mapped that never was: this one has been. */
