@@ -15,6 +15,10 @@ var<private> corit_infinity_bits: u32 = 0x7f800000u;
 var<private> corit_minus_infinity_bits: u32 = 0xff800000u;
 fn corit_is_nan(x: f32) -> bool { return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u; }
 fn corit_is_finite(x: f32) -> bool { return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u; }
+fn corit_is_true(x: f32) -> bool { return (bitcast<u32>(x) & 0x7fffffffu) != 0u; }
+fn corit_not_equal(a: f32, b: f32) -> bool {
+  return corit_is_nan(a) || corit_is_nan(b) || a != b;
+}
 fn corit_minimum(a: f32, b: f32) -> f32 {
   return select(select(min(a, b), b, corit_is_nan(b)), a, corit_is_nan(a));
 }
@@ -66,7 +70,7 @@ const rows: Readonly<Record<NativeOperation, Row>> = {
   lessThan: infix("<"),
   lessEqual: infix("<="),
   equal: infix("=="),
-  notEqual: infix("!="),
+  notEqual: call("corit_not_equal"),
   logicalAnd: infix("&&"),
   logicalOr: infix("||"),
   logicalNot: (x) => `(!${x})`,
@@ -148,7 +152,7 @@ export function toWgsl(
   const number = (each: Expression): string =>
     yieldsCondition(each) ? `select(0.0f, 1.0f, ${name(each)})` : name(each);
   const condition = (each: Expression): string =>
-    yieldsCondition(each) ? name(each) : `(${name(each)} != 0.0f)`;
+    yieldsCondition(each) ? name(each) : `corit_is_true(${name(each)})`;
 
   /** The text of one operation on what was named before. */
   const print = ({ operation, operands }: Expression): string => {

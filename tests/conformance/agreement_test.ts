@@ -11,7 +11,7 @@ import {
   withoutRecording,
 } from "../../tensor/mod.ts";
 import { assertClose, isFloat, listOf, magnitudeOf, pullBack } from "./compare.ts";
-import { comparedDevices } from "./devices.ts";
+import { comparedDevices, exampleCount } from "./devices.ts";
 import { rows } from "./operations.ts";
 import { Picker } from "./picker.ts";
 import type { Example, Row } from "./row.ts";
@@ -85,7 +85,7 @@ function testAgreement(device: Device): void {
             throw new Error(`${cause} for ${JSON.stringify(example)}`, { cause });
           }
         }),
-        { seed: 1, numRuns: 20 },
+        { seed: 1, numRuns: exampleCount[device] },
       );
     });
   }

@@ -82,8 +82,8 @@ Deno.test("conditions become numbers where numbers are asked for, and numbers co
   assertEquals(statements, [
     "let t0 = (a < b);",
     "let t1 = (select(0.0f, 1.0f, t0) * 2.0f);",
-    "let t2 = ((a != 0.0f) && (b != 0.0f));",
-    "let t3 = select(1.0f, b, (a != 0.0f));",
+    "let t2 = (corit_is_true(a) && corit_is_true(b));",
+    "let t3 = select(1.0f, b, corit_is_true(a));",
   ]);
   assertEquals(results, ["t1", "select(0.0f, 1.0f, t2)", "t3"]);
 });
