@@ -161,6 +161,16 @@ export interface KernelParameters {
     readonly bias: boolean;
     readonly activation?: Expression;
   };
+  /**
+   * left [units, rows, height], right [units, rows, width] -> sum over units of left_u' right_u [height, width], sum over
+   * units of its elementwise squares [height, width]: the gradient of a linear layer's weight, and its second moment.
+   */
+  readonly productMoments: {
+    readonly units: number;
+    readonly rows: number;
+    readonly height: number;
+    readonly width: number;
+  };
   /** x -> softmax along each row, or its logarithm. */
   readonly softmax: RowLayout & { readonly logarithm: boolean };
   /** y (what `softmax` made), gradient of y -> gradient of x. */

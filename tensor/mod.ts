@@ -34,6 +34,7 @@ export {
   type SafetensorsType,
   safetensorsValues,
 } from "./safetensors.ts";
+export { productMoments } from "./product_moments.ts";
 export { isRecording, recordingOn, withoutRecording } from "./recording.ts";
 export { Scope } from "./scope.ts";
 export { scoped } from "./scoped.ts";

@@ -9,6 +9,7 @@ import { layerNorm, layerNormBackward } from "./layer_norm.ts";
 import { matmul } from "./matmul.ts";
 import { convert, copy, fill } from "./movement.ts";
 import { pointwise } from "./pointwise.ts";
+import { productMoments } from "./product_moments.ts";
 import { argReduce, reduce } from "./reduce.ts";
 import { softmax, softmaxBackward } from "./softmax.ts";
 import { sort } from "./sort.ts";
@@ -25,6 +26,7 @@ export const referenceKernels: { readonly [Name in KernelName]: KernelRunner<Nam
   cumulativeSum,
   sort,
   matmul,
+  productMoments,
   softmax,
   softmaxBackward,
   layerNorm,

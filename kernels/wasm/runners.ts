@@ -14,6 +14,7 @@ import { layerNorm, layerNormBackward } from "./layer_norm.ts";
 import { matmul } from "./matmul.ts";
 import { findNonFinite } from "./non_finite.ts";
 import { pointwise } from "./pointwise.ts";
+import { productMoments } from "./product_moments.ts";
 import { reduce } from "./reduce.ts";
 import { softmax, softmaxBackward } from "./softmax.ts";
 import { sort } from "./sort.ts";
@@ -35,6 +36,7 @@ export const wasmRunners: { readonly [Name in KernelName]: WasmRunner<Name> } = 
   fold,
   findNonFinite,
   matmul,
+  productMoments,
   softmax,
   softmaxBackward,
   layerNorm,

@@ -42,14 +42,21 @@ export const EDGE_BYTES: number = LEFT_STEP_BYTES * TILE_COLUMNS;
  * `tile(left, right, rightStep, depth, initial, initialStep, result, resultStep)`: result = initial + left right.
  * `rightStep` is the distance between rows of the right operand, the other steps those between rows, in bytes.
  */
-type Tile = Procedure<8>;
+export type Tile = Procedure<8>;
+
+/**
+ * What becomes of a tile's sums. `store`: they start at `initial` and go to `result`. `moments`: they start at 0, are
+ * added to `result`, and their squares to what lies at `initial`, while they are in registers.
+ */
+export type TileKind = "store" | "moments";
 
 /** A vector with one lane of another in all four. */
 function broadcast(vector: Value<"v128">, lane: number): Value<"v128"> {
   return shuffle(vector, vector, [lane, lane, lane, lane]);
 }
 
-function defineTile(module: ModuleBuilder): Tile {
+/** Adds {@linkcode Tile} to a module. */
+export function defineTile(module: ModuleBuilder, kind: TileKind = "store"): Tile {
   return module.function(
     null,
     i32s(8),
@@ -63,7 +70,7 @@ function defineTile(module: ModuleBuilder): Tile {
       const factor = body.local("v128"), rows = body.local("v128"), lastRow = body.local("v128");
       const end = body.local("i32");
 
-      for (const [low, high] of sums) {
+      for (const [low, high] of kind === "store" ? sums : []) {
         body.set(low, load("v128.load", initial));
         body.set(high, load("v128.load", add(initial, 16)));
         body.increment(initial, initialStep);
@@ -100,9 +107,17 @@ function defineTile(module: ModuleBuilder): Tile {
         step(load("v128.load32_splat", add(left, 16)), 0);
       });
 
-      for (const [low, high] of sums) {
-        body.store("v128.store", result, 0, low);
-        body.store("v128.store", add(result, 16), 0, high);
+      for (const halves of sums) {
+        halves.forEach((half, index) => {
+          const at = add(result, 16 * index);
+          if (kind === "moments") {
+            const square = add(initial, 16 * index);
+            body.store("v128.store", square, 0, multiplyAdd(half, half, load("v128.load", square)));
+            body.set(half, instruction("f32x4.add", half, load("v128.load", at)));
+          }
+          body.store("v128.store", at, 0, half);
+        });
+        if (kind === "moments") body.increment(initial, initialStep);
         body.increment(result, resultStep);
       }
     },
