@@ -3,6 +3,7 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { RandomStream } from "../../tensor/random.ts";
 import { readMetrics } from "../../training/metrics_log.ts";
+import { bitsOf } from "./bits.ts";
 import { inFolder, run, start, tiny, writePictures } from "./command.ts";
 
 const steps = 240;
@@ -25,30 +26,6 @@ function argumentsFor(folder: string, name: string): string[] {
     "--rrm",
     "--rsi",
   ];
-}
-
-/** SHA-256 of a file. */
-async function hashOf(path: string): Promise<string> {
-  const digest = await crypto.subtle.digest("SHA-256", await Deno.readFile(path));
-  return new Uint8Array(digest).toHex();
-}
-
-/** Everything a run leaves, times set aside. */
-async function bitsOf(run: string): Promise<Record<string, unknown>> {
-  const metrics = await readMetrics(`${run}/metrics.jsonl`);
-  const summary = JSON.parse(await Deno.readTextFile(`${run}/summary.json`));
-  const state = JSON.parse(await Deno.readTextFile(`${run}/checkpoints/step-${steps}/state.json`));
-  const best = `${run}/best/step-${summary.best.step}`;
-  return {
-    weights: await hashOf(`${run}/checkpoints/step-${steps}/weights.safetensors`),
-    optimizer: await hashOf(`${run}/checkpoints/step-${steps}/optimizer.safetensors`),
-    best: await hashOf(`${best}/weights.safetensors`),
-    state: { ...state, seconds: 0 },
-    metrics: metrics.map((row) => ({ ...row, seconds: 0, imagesPerSecond: 0 })),
-    summary: { ...summary, seconds: 0, imagesPerSecond: 0 },
-    checkpoints: [...Deno.readDirSync(`${run}/checkpoints`)].map(({ name }) => name).sort(),
-    bests: [...Deno.readDirSync(`${run}/best`)].map(({ name }) => name).sort(),
-  };
 }
 
 /** Whether a path is there. */
