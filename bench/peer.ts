@@ -83,7 +83,7 @@ export async function jaxJs(what: string, size: string, threads: number): Promis
 /** PyTorch 2.13.0 on the CPU, held to AVX2 as its own switches allow. */
 export async function pytorch(what: string, size: string, threads: number): Promise<Peer> {
   const python = await pythonWith(["torch==2.13.0", "numpy"]);
-  const script = new URL("peers/torch.py", import.meta.url).pathname;
+  const script = new URL("peers/pytorch_peer.py", import.meta.url).pathname;
   const { OPENBLAS_CORETYPE: _core, OPENBLAS_L2_SIZE: _size, ...inherited } = Deno.env.toObject();
   const env = {
     ...inherited,
