@@ -257,6 +257,8 @@ export interface Executor {
   readonly name: ExecutorName;
   /** The type in which it computes unless told otherwise. */
   readonly defaultDType: "float32" | "float64";
+  /** Whether a launch works best on operands in different buffers; it does not matter unless told. */
+  readonly separatesBuffers?: boolean;
   /** Reserves `byteLength` bytes with undefined content. Throws DeviceError when memory is exhausted. */
   allocate(byteLength: number): DeviceBuffer;
   /** Gives a buffer back; its content must not be used again. */

@@ -91,6 +91,8 @@ export class WebGpuExecutor implements Executor {
   readonly name = "webgpu";
   /** Tensors are float32 unless told otherwise. */
   readonly defaultDType = "float32";
+  /** A buffer that one launch reads and writes costs a second shader, with all of it declared as written. */
+  readonly separatesBuffers = true;
   readonly #engine: WebGpuEngine;
   readonly #launcher: LiveLauncher;
   readonly #readback: Readback;

@@ -29,7 +29,7 @@ export class CompiledPlan {
   readonly #layout: MemoryLayout;
   readonly #inputs: readonly Tensor[];
   readonly #inputPlaces: readonly View[];
-  readonly #block: Storage;
+  readonly #blocks: readonly Storage[];
   readonly #retained = new Set<Storage>();
   readonly #segments: (Segment | HostStep)[] = [];
 
@@ -40,8 +40,8 @@ export class CompiledPlan {
     this.#schedule = makeSchedule(recording.entries, recording.results);
     const { entries, temporaries, results } = this.#schedule;
     const wanted = new Set(results.map(({ storage }) => storage));
-    this.#layout = layOutMemory(entries, temporaries, wanted);
-    this.#block = Storage.allocate(executor, this.#layout.byteLength);
+    this.#layout = layOutMemory(entries, temporaries, wanted, executor.separatesBuffers ?? false);
+    this.#blocks = this.#layout.blocks.map((bytes) => Storage.allocate(executor, bytes));
     this.#inputs = recording.inputs.map(({ shape, dtype }) =>
       keep(Tensor.allocate(executor, shape, dtype))
     );
@@ -58,7 +58,7 @@ export class CompiledPlan {
 
   /** Bytes that temporaries share. */
   get temporaryBytes(): number {
-    return this.#layout.byteLength;
+    return this.#layout.blocks.reduce((sum, bytes) => sum + bytes, 0);
   }
 
   /** Runs everything again on new inputs, and returns copies of the results. */
@@ -81,7 +81,7 @@ export class CompiledPlan {
       if (typeof segment !== "function") segment.program.release();
     }
     this.#inputs.forEach((input) => input.release());
-    this.#block.release();
+    this.#blocks.forEach((block) => block.release());
     for (const storage of this.#retained) storage.release();
     this.#retained.clear();
   }
@@ -90,9 +90,11 @@ export class CompiledPlan {
   explain(): string {
     const { entries, dead, repeated } = this.#schedule;
     const show = (view: View): string => {
-      const offset = this.#layout.offsets.get(view.storage);
-      const place = offset === undefined ? "" : ` at ${offset + view.byteOffset}`;
-      return `${showShape(view.shape)}${place}`;
+      const { places, blocks } = this.#layout;
+      const place = places.get(view.storage);
+      if (!place) return showShape(view.shape);
+      const block = blocks.length === 1 ? "" : ` of block ${place.block}`;
+      return `${showShape(view.shape)} at ${place.byteOffset + view.byteOffset}${block}`;
     };
     const lines = entries.map((entry) => {
       if (entry.kind === "check") return `check ${show(entry.input)}`;
@@ -161,9 +163,10 @@ export class CompiledPlan {
   }
 
   #bindingOf({ storage, byteOffset, dtype }: View): Binding {
-    const offset = this.#layout.offsets.get(storage);
-    if (offset !== undefined) {
-      return { buffer: this.#block.buffer, byteOffset: offset + byteOffset, dtype };
+    const place = this.#layout.places.get(storage);
+    if (place) {
+      const { buffer } = this.#blocks[place.block];
+      return { buffer, byteOffset: place.byteOffset + byteOffset, dtype };
     }
     const input = this.#inputPlaces.findIndex((place) => place.storage === storage);
     if (input >= 0) {

@@ -1,4 +1,5 @@
-// Where temporary memory lies: one block, in which tensors that do not live at the same time share places.
+// Where temporary memory lies: tensors that do not live at the same time share places, in one block, or, on devices
+// where what is read and what is written must be different buffers, in a block for each place.
 
 import type { Storage } from "../storage.ts";
 import type { ScheduledEntry } from "./schedule.ts";
@@ -6,12 +7,20 @@ import type { ScheduledEntry } from "./schedule.ts";
 /** Places start at multiples of this many bytes. */
 const ALIGNMENT = 64;
 
-/** Where each temporary lies in the block. */
+/** Where a temporary lies. */
+export interface Place {
+  /** The index of its block. */
+  readonly block: number;
+  /** Bytes from the block's beginning. */
+  readonly byteOffset: number;
+}
+
+/** Where each temporary lies. */
 export interface MemoryLayout {
-  /** Byte offsets. */
-  readonly offsets: ReadonlyMap<Storage, number>;
-  /** Bytes of the block. */
-  readonly byteLength: number;
+  /** The places. */
+  readonly places: ReadonlyMap<Storage, Place>;
+  /** Bytes of each block. */
+  readonly blocks: readonly number[];
 }
 
 /** A temporary from its first to its last use. */
@@ -48,19 +57,41 @@ function lifetimesOf(
 }
 
 /**
- * Gives every temporary a place, largest first, each as low as the ones that live at the same time allow.
+ * Gives every temporary a place.
  *
  * @param results Temporaries whose content is wanted at the end.
+ * @param separate Whether every place is a block of its own.
  */
 export function layOutMemory(
   entries: readonly ScheduledEntry[],
   temporaries: ReadonlySet<Storage>,
   results: ReadonlySet<Storage>,
+  separate: boolean,
 ): MemoryLayout {
   const lifetimes = lifetimesOf(entries, temporaries, results)
     .sort((a, b) => b.size - a.size || a.first - b.first);
+  return separate ? inBlocks(lifetimes) : inOneBlock(lifetimes);
+}
+
+/** Each in the first block where nothing else lives at the same time; with the largest first, blocks do not grow. */
+function inBlocks(lifetimes: readonly Lifetime[]): MemoryLayout {
+  const blocks: { size: number; tenants: Lifetime[] }[] = [];
+  const places = new Map<Storage, Place>();
+  for (const lifetime of lifetimes) {
+    let block = blocks.findIndex(({ tenants }) =>
+      tenants.every((other) => other.last < lifetime.first || lifetime.last < other.first)
+    );
+    if (block < 0) block = blocks.push({ size: lifetime.size, tenants: [] }) - 1;
+    blocks[block].tenants.push(lifetime);
+    places.set(lifetime.storage, { block, byteOffset: 0 });
+  }
+  return { places, blocks: blocks.map(({ size }) => size) };
+}
+
+/** All in one block, each as low as the ones that live at the same time allow. */
+function inOneBlock(lifetimes: readonly Lifetime[]): MemoryLayout {
   const placed: (Lifetime & { offset: number })[] = [];
-  const offsets = new Map<Storage, number>();
+  const places = new Map<Storage, Place>();
   let byteLength = 0;
   for (const lifetime of lifetimes) {
     let offset = 0;
@@ -72,8 +103,8 @@ export function layOutMemory(
     }
     const at = placed.findIndex((other) => other.offset > offset);
     placed.splice(at < 0 ? placed.length : at, 0, { ...lifetime, offset });
-    offsets.set(lifetime.storage, offset);
+    places.set(lifetime.storage, { block: 0, byteOffset: offset });
     byteLength = Math.max(byteLength, offset + lifetime.size);
   }
-  return { offsets, byteLength };
+  return { places, blocks: [byteLength] };
 }

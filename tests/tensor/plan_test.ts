@@ -21,8 +21,9 @@ import {
   tensor,
   zeros,
 } from "../../tensor/mod.ts";
+import { allDevices } from "../conformance/devices.ts";
 
-const devices: readonly Device[] = ["reference", "wasm"];
+const devices: readonly Device[] = allDevices;
 
 for (const device of devices) {
   const normal = (shape: number[], seed: number) =>
@@ -113,7 +114,7 @@ for (const device of devices) {
     });
     for (let call = 0; call < 3; call++) planned(zeros([1024], { device }));
     const bytes = Number(/(\d+) bytes shared/.exec(planned.explain())?.[1]);
-    assertEquals(bytes, 2 * 1024 * (device === "wasm" ? 4 : 8));
+    assertEquals(bytes, 2 * 1024 * (device === "reference" ? 8 : 4));
     planned.reset();
   });
 
