@@ -8,7 +8,13 @@ import {
   type WebGpuRunner,
   type WgslKernel,
 } from "./kernel.ts";
-import { planProduct, type Product, type ProductPlan, simplifyProduct } from "./matmul_plan.ts";
+import {
+  loadOrderOf,
+  planProduct,
+  type Product,
+  type ProductPlan,
+  simplifyProduct,
+} from "./matmul_plan.ts";
 import { REGISTER_INVOCATIONS, registerProduct } from "./matmul_registers.ts";
 import { BATCH_AXES, type Epilogue, layOutWords } from "./matmul_shader.ts";
 import { sumParts } from "./matmul_sum.ts";
@@ -136,7 +142,24 @@ export const matmul: WebGpuRunner<"matmul"> = (executor, parameters, inputs, [ou
   const [left, right] = swapped ? [inputs[1], inputs[0]] : inputs;
   const bias = parameters.bias ? inputs[2] : undefined;
   const rightAlongDepth = product.rightDepthStride === 1;
-  const shape = { entries, rows, columns, depth, rightAlongDepth };
+  const stridesOf = (operand: 0 | 1) => axes.map(({ strides }) => strides[operand]);
+  const shape = {
+    entries,
+    rows,
+    columns,
+    depth,
+    rightAlongDepth,
+    left: loadOrderOf(rows, product.leftLineStride, depth, product.leftDepthStride, [
+      left.first,
+      ...stridesOf(0),
+    ]),
+    right: loadOrderOf(columns, product.rightLineStride, depth, product.rightDepthStride, [
+      right.first,
+      ...stridesOf(1),
+    ]),
+    storesVectors: !swapped && columns % 4 === 0 && output.first % 4 === 0 &&
+      (bias?.first ?? 0) % 4 === 0,
+  };
   const plan = planProduct(shape, executor.software);
   const starts = { left: 0, right: 0, result: 0 };
   if (plan.splits === 1) {

@@ -2,8 +2,8 @@
 
 import type { KernelParameters } from "../kernel.ts";
 import { type Axis, joinAxes } from "./axes.ts";
-import type { RegisterTile } from "./matmul_registers.ts";
-import { REGISTER_INVOCATIONS } from "./matmul_registers.ts";
+import type { LoadOrder } from "./matmul_operand.ts";
+import { REGISTER_INVOCATIONS, type RegisterTile } from "./matmul_registers.ts";
 import { tileSide, type WorkgroupTile } from "./matmul_workgroup.ts";
 import { VECTOR_ROWS, vectorColumns } from "./matmul_vector.ts";
 
@@ -79,6 +79,21 @@ export function simplifyProduct(parameters: KernelParameters["matmul"]): Product
   };
 }
 
+/** How an operand can be loaded: its lines, their stride and the depth's, and all that is added to find an element. */
+export function loadOrderOf(
+  lines: number,
+  lineStride: number,
+  depth: number,
+  depthStride: number,
+  starts: readonly number[],
+): LoadOrder {
+  const areMultiples = (...numbers: readonly number[]) => numbers.every((each) => each % 4 === 0);
+  if (!areMultiples(...starts)) return "strided";
+  if (depthStride === 1 && areMultiples(lineStride, depth)) return "depth";
+  if (lineStride === 1 && areMultiples(depthStride, lines)) return "lines";
+  return "strided";
+}
+
 /** What decides how a product is carried out. */
 export interface ProductShape {
   readonly entries: number;
@@ -87,6 +102,10 @@ export interface ProductShape {
   readonly depth: number;
   /** Whether the steps of a column of the right operand are neighbours in memory. */
   readonly rightAlongDepth: boolean;
+  /** How four elements of an operand at once can be loaded, if at all, and whether results can be stored so. */
+  readonly left: LoadOrder;
+  readonly right: LoadOrder;
+  readonly storesVectors: boolean;
 }
 
 /** Which shader, with its tile of the result. */
@@ -105,17 +124,28 @@ export type ProductPlan = ProductTile & {
   readonly splitDepth: number;
 };
 
-/** Register tiles, largest first. Larger ones are faster still, but take seconds to compile. */
-const registerTiles: readonly RegisterTile[] = [
-  { rows: 16, columns: 16 },
-  { rows: 8, columns: 16 },
-  { rows: 8, columns: 8 },
-  { rows: 4, columns: 8 },
-  { rows: 4, columns: 4 },
-  { rows: 2, columns: 8 },
-  { rows: 1, columns: 8 },
-  { rows: 1, columns: 4 },
+/** Tiles of the result that one invocation computes. */
+interface TileSize {
+  readonly rows: number;
+  readonly columns: number;
+  /** The multiply-adds of a product from which on it pays to compile it: the largest takes about half a second. */
+  readonly worthwhile: number;
+}
+
+/** Register tiles, largest first. */
+const registerTiles: readonly TileSize[] = [
+  { rows: 16, columns: 16, worthwhile: 30e6 },
+  { rows: 8, columns: 16, worthwhile: 2e6 },
+  { rows: 8, columns: 8, worthwhile: 200e3 },
+  { rows: 4, columns: 8, worthwhile: 0 },
+  { rows: 4, columns: 4, worthwhile: 0 },
+  { rows: 2, columns: 8, worthwhile: 0 },
+  { rows: 1, columns: 8, worthwhile: 0 },
+  { rows: 1, columns: 4, worthwhile: 0 },
 ];
+
+/** The largest tile where some operand is loaded, or the result stored, element by element: more takes minutes to compile. */
+const LARGEST_STRIDED_TILE = 32;
 
 /** Workgroup tiles, largest first, with the workgroups from which on each keeps a GPU busy. */
 const workgroupTiles: readonly { readonly tile: WorkgroupTile; readonly workgroups: number }[] = [
@@ -124,8 +154,12 @@ const workgroupTiles: readonly { readonly tile: WorkgroupTile; readonly workgrou
   { tile: { side: 8, groups: 1, depth: 16 }, workgroups: 0 },
 ];
 
-/** A load costs as much as so many multiply-adds on a software adapter (measured: rates of tiles from 4 x 4 to 16 x 16). */
-const LOAD_COST = 10;
+/**
+ * What loading a number costs on a software adapter, in multiply-adds (measured: rates of tiles from 4 x 4 to 16 x 16), where
+ * it is one of four at once, and alone.
+ */
+const VECTOR_LOAD_COST = 10;
+const SINGLE_LOAD_COST = 25;
 /** Threads of a software adapter: more are seldom, and a finer cut costs little. */
 const SOFTWARE_THREADS = 4;
 /** What another launch costs there, in multiply-adds of one thread. */
@@ -140,17 +174,27 @@ const GPU_SPLIT_DEPTH = 256;
 
 const tilesOf = (length: number, tile: number): number => Math.ceil(length / tile);
 
+function loadCost(order: LoadOrder): number {
+  return order === "strided" ? SINGLE_LOAD_COST : VECTOR_LOAD_COST;
+}
+
 /** The plan with the least estimated time of all tiles and splits, in multiply-adds of one thread. */
 function planForSoftware(shape: ProductShape): ProductPlan {
-  const { entries, rows, columns, depth } = shape;
+  const { entries, rows, columns, depth, right, storesVectors } = shape;
+  const work = entries * rows * columns * depth;
   let best: ProductPlan | undefined, bestCost = Infinity;
-  for (const tile of registerTiles) {
-    const rowTiles = tilesOf(rows, tile.rows), columnTiles = tilesOf(columns, tile.columns);
-    const stepCost = tile.rows * tile.columns + LOAD_COST * (tile.rows + tile.columns);
-    const storeCost = LOAD_COST * tile.rows * tile.columns;
-    for (const splits of splitCounts) {
-      const splitDepth = Math.max(1, Math.ceil(depth / splits / 4) * 4);
-      if (splits > 1 && splitDepth < SOFTWARE_SPLIT_DEPTH) break;
+  for (const { worthwhile, ...size } of registerTiles) {
+    const left = shape.left === "lines" && size.rows % 4 !== 0 ? "strided" : shape.left;
+    const isStrided = left === "strided" || right === "strided" || !storesVectors;
+    if (work < worthwhile || isStrided && size.rows * size.columns > LARGEST_STRIDED_TILE) continue;
+    const rowTiles = tilesOf(rows, size.rows), columnTiles = tilesOf(columns, size.columns);
+    const stepCost = size.rows * size.columns + loadCost(left) * size.rows +
+      loadCost(right) * size.columns;
+    const storeCost = SINGLE_LOAD_COST * size.rows * size.columns;
+    for (const wantedSplits of splitCounts) {
+      const splitDepth = Math.max(4, Math.ceil(depth / wantedSplits / 4) * 4);
+      if (wantedSplits > 1 && splitDepth < SOFTWARE_SPLIT_DEPTH) break;
+      const splits = Math.max(1, Math.ceil(depth / splitDepth));
       const workgroups = Math.ceil(
         entries * rowTiles * columnTiles * splits / REGISTER_INVOCATIONS,
       );
@@ -158,8 +202,8 @@ function planForSoftware(shape: ProductShape): ProductPlan {
       const cost = rounds * (splitDepth * stepCost + storeCost) + (splits > 1 ? LAUNCH_COST : 0);
       if (cost >= bestCost) continue;
       bestCost = cost;
-      const usedSplits = Math.max(1, Math.ceil(depth / splitDepth));
-      best = { kind: "registers", tile, rowTiles, columnTiles, splits: usedSplits, splitDepth };
+      const tile = { ...size, left, right, storesVectors };
+      best = { kind: "registers", tile, rowTiles, columnTiles, splits, splitDepth };
     }
   }
   return best!;

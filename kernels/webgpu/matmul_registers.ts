@@ -1,10 +1,17 @@
 // Matrix product, one register tile of the result for each invocation, without workgroup memory.
 //
-// Made for adapters that compute on the CPU. There a load costs as much as ten multiply-adds, whether it is part of a
-// vector or not, and neighbouring invocations gain nothing from loading together: what counts is multiply-adds for each
-// load, so tiles are large. Elements are found by strides: one shader serves all layouts and alignments.
+// Made for adapters that compute on the CPU. There loading four numbers costs as much as some forty multiply-adds, and
+// neighbouring invocations gain nothing from loading together: what counts is multiply-adds for each load, so tiles are
+// large where operands can be loaded four numbers at once.
 
 import { wgslEntryParameters, wgslInvocationIndex, type WgslKernel } from "./kernel.ts";
+import {
+  type LoadOrder,
+  type OperandLines,
+  printLineStarts,
+  printLoads,
+  range,
+} from "./matmul_operand.ts";
 import {
   type Epilogue,
   epilogueKey,
@@ -13,10 +20,16 @@ import {
   productFields,
 } from "./matmul_shader.ts";
 
-/** Rows and columns of the result that one invocation computes; columns are a multiple of 4. */
+/** How an invocation works. */
 export interface RegisterTile {
+  /** Rows and columns of the result that it computes; columns are a multiple of 4. */
   readonly rows: number;
   readonly columns: number;
+  /** How it loads its operands. */
+  readonly left: LoadOrder;
+  readonly right: LoadOrder;
+  /** Whether it stores (and loads a bias) four columns at once: they are neighbours, and everything a multiple of four. */
+  readonly storesVectors: boolean;
 }
 
 /** Invocations of a workgroup: those that a CPU computes as one vector. */
@@ -25,30 +38,21 @@ export const REGISTER_INVOCATIONS = 8;
 /** Steps of the depth in one pass of the loop: each accumulator is taken from memory and put back once a pass. */
 const UNROLLED = 4;
 
-const range = (count: number): number[] => Array.from({ length: count }, (_, index) => index);
-
 /** Statements that load `steps` steps of the depth, from `depth` on, and add their products to the sums. */
-function printSteps({ rows, columns }: RegisterTile, steps: number): string {
-  const lines: string[] = [];
+function printSteps(operands: readonly [OperandLines, OperandLines], steps: number): string {
+  const [left, right] = operands.map((operand) => printLoads(operand, steps));
+  const lines = [...left.statements, ...right.statements];
+  const groups = operands[1].count / 4;
+  // The orders `depth` and `strided` put vectors together: once for all rows.
   for (const step of range(steps)) {
-    lines.push(`let leftStep${step} = (depth + ${step}u) * parameters.leftDepthStride;`);
-    lines.push(`let rightStep${step} = (depth + ${step}u) * parameters.rightDepthStride;`);
-  }
-  for (const row of range(rows)) {
-    for (const step of range(steps)) {
-      lines.push(`let a${row}_${step} = left[left${row} + leftStep${step}];`);
+    for (const group of range(groups)) {
+      lines.push(`let b${group}_${step} = ${right.group(group, step)};`);
     }
   }
-  for (const step of range(steps)) {
-    for (const group of range(columns / 4)) {
-      const loads = range(4).map((i) => `right[right${4 * group + i} + rightStep${step}]`);
-      lines.push(`let b${group}_${step} = vec4<f32>(${loads.join(", ")});`);
-    }
-  }
-  for (const row of range(rows)) {
-    for (const group of range(columns / 4)) {
+  for (const row of range(operands[0].count)) {
+    for (const group of range(groups)) {
       const sum = range(steps).reduce(
-        (sum, step) => `fma(vec4<f32>(a${row}_${step}), b${group}_${step}, ${sum})`,
+        (sum, step) => `fma(vec4<f32>(${left.element(row, step)}), b${group}_${step}, ${sum})`,
         `sum${row}_${group}`,
       );
       lines.push(`sum${row}_${group} = ${sum};`);
@@ -61,38 +65,49 @@ function printSteps({ rows, columns }: RegisterTile, steps: number): string {
  * Stores of the sums. Rows and columns beyond the edge were clamped to the last: they hold its sums and store the same
  * again, which is cheaper than a condition for each element.
  */
-function printStores({ rows, columns }: RegisterTile, bias: boolean): string {
+function printStores({ rows, columns, storesVectors }: RegisterTile): string {
   const lines: string[] = [];
-  for (const column of range(columns)) {
-    lines.push(`let column${column} = min(column + ${column}u, parameters.columns - 1u);`);
-    lines.push(`let place${column} = column${column} * parameters.resultColumnStride;`);
+  const width = storesVectors ? 4 : 1;
+  for (const place of range(columns / width)) {
+    const column = `min(column + ${width * place}u, parameters.columns - ${width}u)`;
+    lines.push(`let place${place} = ${column} * parameters.resultColumnStride;`);
   }
   for (const row of range(rows)) {
-    lines.push(`let row${row} = min(row + ${row}u, parameters.rows - 1u);`);
-    lines.push(`let result${row} = resultStart + row${row} * parameters.resultRowStride;`);
-    if (bias) {
-      lines.push(`let bias${row} = parameters.firstBias + row${row} * parameters.biasRowStride;`);
-    }
-    for (const column of range(columns)) {
-      const added = bias
-        ? ` + bias[bias${row} + column${column} * parameters.biasColumnStride]`
-        : "";
-      const sum = `sum${row}_${column >> 2}[${column & 3}]`;
-      lines.push(`result[result${row} + place${column}] = ${sum}${added};`);
+    const line = `min(row + ${row}u, parameters.rows - 1u)`;
+    lines.push(`let result${row} = resultStart + ${line} * parameters.resultRowStride;`);
+    for (const place of range(columns / width)) {
+      lines.push(
+        storesVectors
+          ? `result[(result${row} + place${place}) / 4u] = sum${row}_${place};`
+          : `result[result${row} + place${place}] = sum${row}_${place >> 2}[${place & 3}];`,
+      );
     }
   }
   return lines.map((line) => `  ${line}\n`).join("");
 }
 
-/** A loop that applies the activation to what was stored: printed into each store it would be compiled hundreds of times. */
-function printActivationLoop({ rows, columns }: RegisterTile): string {
+/** A loop that adds the bias to what was stored and applies the activation: printed into each store it would be compiled dozens of times. */
+function printEpilogue(
+  { rows, columns, storesVectors }: RegisterTile,
+  { bias, activation }: Epilogue,
+): string {
+  const unit = storesVectors ? " / 4u" : "";
+  const added = bias
+    ? ` + bias[(parameters.firstBias + y * parameters.biasRowStride + x * parameters.biasColumnStride)${unit}]`
+    : "";
+  const activated = !activation
+    ? "sum"
+    : storesVectors
+    ? `vec4<f32>(${range(4).map((i) => `activate(sum[${i}])`).join(", ")})`
+    : "activate(sum)";
   return `\
   let rowEnd = min(row + ${rows}u, parameters.rows);
   let columnEnd = min(column + ${columns}u, parameters.columns);
   for (var y = row; y < rowEnd; y++) {
-    for (var x = column; x < columnEnd; x++) {
-      let place = resultStart + y * parameters.resultRowStride + x * parameters.resultColumnStride;
-      result[place] = activate(result[place]);
+    for (var x = column; x < columnEnd; x += ${storesVectors ? 4 : 1}u) {
+      let place = (resultStart + y * parameters.resultRowStride + x * parameters.resultColumnStride)${unit};
+      let sum = result[place]${added};
+      result[place] = ${activated};
     }
   }
 `;
@@ -100,27 +115,36 @@ function printActivationLoop({ rows, columns }: RegisterTile): string {
 
 /** The product with a tile for each invocation, in workgroups of {@linkcode REGISTER_INVOCATIONS}. */
 export function registerProduct(tile: RegisterTile, epilogue: Epilogue): WgslKernel {
-  const { rows, columns } = tile;
+  const { rows, columns, left, right, storesVectors } = tile;
+  const operands: readonly [OperandLines, OperandLines] = [
+    { name: "left", order: left, count: rows, first: "row", all: "parameters.rows" },
+    { name: "right", order: right, count: columns, first: "column", all: "parameters.columns" },
+  ];
+  const typeOf = (vectors: boolean) => vectors ? "vec4<f32>" : "f32";
   return {
-    key: `matmul registers ${rows}x${columns}${epilogueKey(epilogue)}`,
+    key: `matmul registers ${rows}x${columns} ${left} ${right} ${storesVectors}${
+      epilogueKey(epilogue)
+    }`,
     uniforms: productFields.length,
     source: () => {
-      const lines: string[] = [];
-      for (const row of range(rows)) {
-        lines.push(
-          `let left${row} = leftStart + min(row + ${row}u, parameters.rows - 1u) * parameters.leftLineStride;`,
-        );
-      }
-      for (const column of range(columns)) {
-        lines.push(
-          `let right${column} = rightStart + min(column + ${column}u, parameters.columns - 1u) * parameters.rightLineStride;`,
-        );
-      }
+      const declarations = printDeclarations(epilogue, {
+        left: typeOf(left !== "strided"),
+        right: typeOf(right !== "strided"),
+        bias: typeOf(storesVectors),
+        result: typeOf(storesVectors),
+      });
+      const lines = operands.flatMap(printLineStarts);
       for (const row of range(rows)) {
         for (const group of range(columns / 4)) lines.push(`var sum${row}_${group} = vec4<f32>();`);
       }
+      // What is loaded along the depth is a multiple of four long, and so are the parts of a split depth.
+      const remainder = left === "depth" || right === "depth" ? "" : `\
+  for (; depth < depthEnd; depth++) {
+${printSteps(operands, 1)}\
+  }
+`;
       return `\
-${printDeclarations(epilogue)}
+${declarations}
 @compute @workgroup_size(${REGISTER_INVOCATIONS}) fn main(${wgslEntryParameters}) {
   let tile = ${wgslInvocationIndex(REGISTER_INVOCATIONS)};
   if (tile >= parameters.tiles) { return; }
@@ -130,13 +154,10 @@ ${placeOfTile}\
 ${lines.map((line) => `  ${line}\n`).join("")}\
   var depth = depthBegin;
   for (; depth + ${UNROLLED}u <= depthEnd; depth += ${UNROLLED}u) {
-${printSteps(tile, UNROLLED)}\
+${printSteps(operands, UNROLLED)}\
   }
-  for (; depth < depthEnd; depth++) {
-${printSteps(tile, 1)}\
-  }
-${printStores(tile, epilogue.bias)}\
-${epilogue.activation ? printActivationLoop(tile) : ""}\
+${remainder}${printStores(tile)}\
+${epilogue.bias || epilogue.activation ? printEpilogue(tile, epilogue) : ""}\
 }
 `;
     },

@@ -57,14 +57,22 @@ export function layOutWords(words: ProductWords): number[] {
   return productFields.map((field) => words[field]);
 }
 
+/** The types of the elements of a product's buffers. */
+export type ElementTypes = Readonly<
+  Record<"left" | "right" | "bias" | "result", BufferDeclaration["type"]>
+>;
+
+/** Single numbers everywhere. */
+const numbers: ElementTypes = { left: "f32", right: "f32", bias: "f32", result: "f32" };
+
 /** The declarations of a product's shader. */
-export function printDeclarations({ bias, activation }: Epilogue): string {
+export function printDeclarations({ bias, activation }: Epilogue, types = numbers): string {
   const buffers: BufferDeclaration[] = [
-    { name: "left", type: "f32", access: "read" },
-    { name: "right", type: "f32", access: "read" },
+    { name: "left", type: types.left, access: "read" },
+    { name: "right", type: types.right, access: "read" },
   ];
-  if (bias) buffers.push({ name: "bias", type: "f32", access: "read" });
-  buffers.push({ name: "result", type: "f32", access: "read_write" });
+  if (bias) buffers.push({ name: "bias", type: types.bias, access: "read" });
+  buffers.push({ name: "result", type: types.result, access: "read_write" });
   return wgslBindings(buffers, productFields.map((field) => `${field}: u32`)) +
     printActivation(activation);
 }
