@@ -8,10 +8,12 @@ import { cumulativeSum } from "./cumulative.ts";
 import { fill } from "./fill.ts";
 import { gather, scatterAdd } from "./gather.ts";
 import type { WebGpuRunner } from "./kernel.ts";
+import { layerNorm, layerNormBackward } from "./layer_norm.ts";
 import { matmul } from "./matmul.ts";
 import { findNonFinite } from "./non_finite.ts";
 import { pointwise } from "./pointwise.ts";
 import { reduce } from "./reduce.ts";
+import { softmax, softmaxBackward } from "./softmax.ts";
 import { sort } from "./sort.ts";
 import { fold, unfold } from "./unfold.ts";
 
@@ -20,6 +22,10 @@ export const webGpuRunners: { readonly [Name in KernelName]?: WebGpuRunner<Name>
   pointwise,
   reduce,
   matmul,
+  softmax,
+  softmaxBackward,
+  layerNorm,
+  layerNormBackward,
   copy,
   fill,
   convert,

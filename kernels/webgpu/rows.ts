@@ -1,0 +1,104 @@
+// What shaders that work along rows share: who works on a row, and how a row's sums are made.
+//
+// On a GPU a workgroup takes a row, its invocations every n-th element, and sums are combined in workgroup memory in a fixed
+// order. An adapter that computes on the CPU is fastest with a row for each invocation: barriers cost it more than they save.
+
+import {
+  gridOf,
+  type WebGpuLauncher,
+  wgslEntryParameters,
+  wgslInvocationIndex,
+  wgslWorkgroupIndex,
+} from "./kernel.ts";
+
+/** Invocations that share a row. */
+export type RowTeam = 1 | 64 | 256;
+
+/** Invocations of a workgroup where each has rows of its own. */
+const SINGLE_INVOCATIONS = 8;
+
+/** Rows from this length on are worth 256 invocations. */
+const LONG_ROW = 1024;
+
+/** How many invocations share a row of `length` elements. */
+export function rowTeam({ software }: WebGpuLauncher, length: number): RowTeam {
+  if (software) return 1;
+  return length >= LONG_ROW ? 256 : 64;
+}
+
+/** The grid for `rows` rows. */
+export function rowGrid(team: RowTeam, rows: number): [x: number, y: number, z: number] {
+  return gridOf(team === 1 ? Math.ceil(rows / SINGLE_INVOCATIONS) : rows);
+}
+
+/** A binary function of WGSL that combines parts of a row, and the value that changes nothing. */
+export interface Combination {
+  readonly name: string;
+  readonly combine: (a: string, b: string) => string;
+}
+
+/** Sums of a row. */
+export const addition: Combination = { name: "sum", combine: (a, b) => `${a} + ${b}` };
+
+/**
+ * A shader that works along rows. `body` is the text of the work on row number `row`; in it, `elements(statements)` is a loop
+ * over this invocation's elements of the row, `index` within the row and `place = start + index`, and
+ * `combined(combination, value)` the text of a value that all invocations of the row share.
+ */
+export function printRowShader(
+  team: RowTeam,
+  combinations: readonly Combination[],
+  body: (print: {
+    readonly elements: (statements: string) => string;
+    readonly combined: (combination: Combination, value: string) => string;
+  }) => string,
+): string {
+  const elements = (statements: string) =>
+    `\
+  for (var index = ${team === 1 ? "0u" : "local"}; index < parameters.length; index += ${team}u) {
+    let place = start + index;
+${
+      statements.split("\n").filter((line) => line !== "").map((line) => `    ${line.trim()}\n`)
+        .join("")
+    }\
+  }
+`;
+  if (team === 1) {
+    return `\
+@compute @workgroup_size(${SINGLE_INVOCATIONS}) fn main(${wgslEntryParameters}) {
+  let row = ${wgslInvocationIndex(SINGLE_INVOCATIONS)};
+  if (row >= parameters.rows) { return; }
+  let start = row * parameters.length;
+${body({ elements, combined: (_, value) => value })}\
+}
+`;
+  }
+  // Each combination in a function of its own, which leaves the workgroup memory free for the next.
+  const functions = combinations.map(({ name, combine }) =>
+    `\
+fn combined_${name}(local: u32, value: f32) -> f32 {
+  shared_parts[local] = value;
+  workgroupBarrier();
+  for (var reach = ${team / 2}u; reach > 0u; reach /= 2u) {
+    if (local < reach) {
+      shared_parts[local] = ${combine("shared_parts[local]", "shared_parts[local + reach]")};
+    }
+    workgroupBarrier();
+  }
+  let all = shared_parts[0];
+  workgroupBarrier();
+  return all;
+}
+`
+  );
+  return `\
+var<workgroup> shared_parts: array<f32, ${team}>;
+${functions.join("")}\
+@compute @workgroup_size(${team}) fn main(${wgslEntryParameters}) {
+  let row = ${wgslWorkgroupIndex};
+  if (row >= parameters.rows) { return; }
+  let start = row * parameters.length;
+${body({ elements, combined: ({ name }, value) => `combined_${name}(local, ${value})` })}\
+}
+`;
+}
