@@ -5,7 +5,7 @@ import type { BenchSettings } from "./main.ts";
 import { median, race } from "./measure.ts";
 import { jaxJs, type Peer, pytorch } from "./peer.ts";
 import { alone, compare, type Row } from "./row.ts";
-import { encoderShape, encoderSteps, stepFlops } from "./vit.ts";
+import { encoderMemory, encoderShape, encoderSteps, stepFlops } from "./vit.ts";
 
 /** Milliseconds from the import to the first finished step, in fresh processes. */
 async function firstStep(): Promise<number> {
@@ -47,6 +47,10 @@ export async function benchVit({ threads, wants }: BenchSettings): Promise<Row[]
       theirs: 2,
       ratio: 2 / (samStep / step),
     },
+  );
+  const { peak, least } = await encoderMemory(encoderShape);
+  rows.push(
+    compare("peak memory", "MB", peak / 1e6, "weights, gradient, state, saved", least / 1e6),
   );
   const first = await firstStep();
   const jaxFirst = peers.find(([name]) => name === "jax-js")?.[1].firstMilliseconds;

@@ -1,9 +1,9 @@
 // One training step of a transformer encoder, beside the same step of the peers.
 
-import { crossEntropy, type Tensor, tensor } from "../tensor/mod.ts";
+import { crossEntropy, recordingOn, scoped, type Tensor, tensor } from "../tensor/mod.ts";
 import { slice } from "../tensor/operations/mod.ts";
 import { LayerNorm, Linear, Module, Sequential, TransformerBlock } from "../nn/mod.ts";
-import { sam, sgd, trainStep } from "../optim/mod.ts";
+import { adamW, sam, sgd, trainStep } from "../optim/mod.ts";
 import { RandomStream } from "../tensor/random.ts";
 import type { Contender } from "./measure.ts";
 
@@ -63,21 +63,62 @@ interface EncoderBatch {
   readonly target: Tensor;
 }
 
-/** Our plain and SAM steps on fixed data. */
-export function encoderSteps(shape: EncoderShape): { plain: Contender; withSam: Contender } {
+function batchFor(shape: EncoderShape): EncoderBatch {
   const random = new RandomStream(1);
   const values = new Float32Array(shape.batch * shape.tokens * shape.width);
   random.fillNormal(values);
-  const batch: EncoderBatch = {
+  return {
     tokens: tensor(values, { shape: [shape.batch, shape.tokens, shape.width] }),
     target: tensor(Int32Array.from({ length: shape.batch }, (_, i) => i % shape.classes)),
   };
+}
+
+function lossOf(model: Encoder, { tokens, target }: EncoderBatch): Tensor {
+  return crossEntropy(model.forward(tokens), target);
+}
+
+/** Bytes of the tensors that the backward pass reads: inputs of operations that are not linear in them alone. */
+function savedBytes(loss: Tensor, outside: ReadonlySet<Tensor>): number {
+  const reads = (name: string, inputs: number) =>
+    ["matmul", "layerNorm", "attention", "softmax"].includes(name) ||
+    (name === "pointwise" && inputs === 1);
+  const saved = new Set<Tensor>(), seen = new Set<Tensor>(), stack = [loss];
+  for (let at = stack.pop(); at; at = stack.pop()) {
+    if (seen.has(at) || !at.origin) continue;
+    seen.add(at);
+    const { name, inputs } = at.origin;
+    for (const input of inputs) {
+      if (reads(name, inputs.length) && !outside.has(input)) saved.add(input);
+      stack.push(input);
+    }
+  }
+  return [...saved].reduce((sum, each) => sum + 4 * each.size, 0);
+}
+
+/**
+ * Bytes that one planned step needs at its peak, counted, and the least that it could: weights, gradient, optimizer
+ * state and what the backward pass reads.
+ */
+export async function encoderMemory(
+  shape: EncoderShape,
+): Promise<{ readonly peak: number; readonly least: number }> {
+  const model = new Encoder(shape);
+  const optimizer = adamW({ learningRate: 1e-3 });
+  const step = trainStep(model, optimizer, lossOf);
+  const batch = batchFor(shape);
+  const outside = new Set([...step.arena.parameters, batch.tokens, batch.target]);
+  const saved = scoped(() => savedBytes(recordingOn(() => lossOf(model, batch)), outside));
+  for (let i = 0; i < 3; i++) await step(batch);
+  // Weights and gradient, and AdamW's two moments.
+  const lasting = 4 * 4 * step.arena.values.size;
+  return { peak: lasting + step.temporaryBytes(), least: lasting + saved };
+}
+
+/** Our plain and SAM steps on fixed data. */
+export function encoderSteps(shape: EncoderShape): { plain: Contender; withSam: Contender } {
+  const batch = batchFor(shape);
   const contender = (optimizer: ReturnType<typeof sgd>): Contender => {
-    const step = trainStep(
-      new Encoder(shape),
-      optimizer,
-      (model, { tokens, target }: EncoderBatch) => crossEntropy(model.forward(tokens), target),
-    );
+    const step = trainStep(new Encoder(shape), optimizer, lossOf);
     return async (count) => {
       const start = performance.now();
       for (let i = 0; i < count; i++) await step(batch);

@@ -82,6 +82,11 @@ export class PassPlans {
     ].join("\n\n");
   }
 
+  /** Bytes that the temporaries of all plans take. */
+  temporaryBytes(): number {
+    return [...this.#plans.values()].reduce((sum, planned) => sum + planned.temporaryBytes(), 0);
+  }
+
   /** Forgets plans that rest on tensors that the model does not have any more. */
   #follow(model: Module, flat: Tensor): void {
     const foundation = foundationOf(model, flat);

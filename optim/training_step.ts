@@ -78,6 +78,8 @@ export interface TrainStep<Batch, Result> {
   readonly arena: ParameterArena;
   /** The plans of the passes in words, and why a pass has none. */
   readonly explainPlan: () => string;
+  /** Bytes that the plans keep for what their passes make on the way. */
+  readonly temporaryBytes: () => number;
 }
 
 /**
@@ -125,7 +127,7 @@ export function trainStep<Model extends Module, Batch = BatchOf<Model>>(
       run.end();
     }
   };
-  return Object.assign(step, { arena: trainer.arena, explainPlan: () => trainer.explain() });
+  return Object.assign(step, trainer.views());
 }
 
 /**
@@ -156,7 +158,7 @@ export function trainStepSync<Model extends Module, Batch = BatchOf<Model>>(
       run.end();
     }
   };
-  return Object.assign(step, { arena: trainer.arena, explainPlan: () => trainer.explain() });
+  return Object.assign(step, trainer.views());
 }
 
 /** What all steps share. */
@@ -185,8 +187,13 @@ class Trainer<Model extends Module, Batch> {
     optimizer.attach(this.arena);
   }
 
-  explain(): string {
-    return this.plans?.explain() ?? "planning is off";
+  /** What a training step shows besides being called. */
+  views(): Pick<TrainStep<Batch, unknown>, "arena" | "explainPlan" | "temporaryBytes"> {
+    return {
+      arena: this.arena,
+      explainPlan: () => this.plans?.explain() ?? "planning is off",
+      temporaryBytes: () => this.plans?.temporaryBytes() ?? 0,
+    };
   }
 
   begin(batch: Batch): StepRun<Model, Batch> {

@@ -15,6 +15,8 @@ export interface Planned<Inputs extends readonly Tensor[], Result> {
   (...inputs: Inputs): Result;
   /** The plans made so far in words: operations, launches, memory. */
   explain(): string;
+  /** Bytes that the temporaries of all plans take. */
+  temporaryBytes(): number;
   /** Forgets all plans and gives their memory back. */
   reset(): void;
 }
@@ -97,6 +99,8 @@ export function plan<Inputs extends readonly Tensor[], Result>(
   };
   return Object.assign(call, {
     explain: () => [...entries].map(([key, { plan }]) => explainOne(key, plan)).join("\n\n"),
+    temporaryBytes: () =>
+      [...entries.values()].reduce((sum, { plan }) => sum + (plan?.temporaryBytes ?? 0), 0),
     reset: () => {
       for (const { plan } of entries.values()) plan?.release();
       entries.clear();
