@@ -7,6 +7,7 @@ import { ConfigError } from "../errors.ts";
 import { setThreads } from "../tensor/device.ts";
 import { defineOptions, group, hint, row } from "../training/options.ts";
 import { benchMatmul } from "./bench_matmul.ts";
+import { benchScaling } from "./bench_scaling.ts";
 import { benchVit } from "./bench_vit.ts";
 import { machine } from "./machine.ts";
 import { type Row, tableOf } from "./row.ts";
@@ -21,6 +22,7 @@ export interface BenchSettings {
 const benches: Readonly<Record<string, (settings: BenchSettings) => Promise<Row[]>>> = {
   matmul: benchMatmul,
   vit: benchVit,
+  scaling: benchScaling,
 };
 
 const definition = defineOptions<{ json: boolean; threads: number; peers: string }>({
