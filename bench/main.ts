@@ -5,6 +5,7 @@ import { z } from "zod";
 import { runCommand } from "../cli/command.ts";
 import { ConfigError } from "../errors.ts";
 import { setThreads } from "../tensor/device.ts";
+import { threadCount } from "../training/device.ts";
 import { defineOptions, group, hint, row } from "../training/options.ts";
 import { benchMatmul } from "./bench_matmul.ts";
 import { benchScaling } from "./bench_scaling.ts";
@@ -34,7 +35,11 @@ const definition = defineOptions<{ json: boolean; threads: number; peers: string
   rows: {
     ...group("Options", {
       json: row(z.boolean(), false, "end with one line of JSON"),
-      threads: row(z.number().int().min(0), 0, "threads for us and the peers; 0 takes all cores"),
+      threads: row(
+        z.number().int().min(0),
+        0,
+        "threads for us and the peers; 0: CORIT_THREADS, or all cores",
+      ),
       peers: row(
         z.string(),
         "",
@@ -67,7 +72,7 @@ await runCommand(definition, async ({ values, positional: [name, ...rest] }) => 
         `${[name, ...rest].filter(Boolean).join(" ") || "nothing"}${hint(name ?? "", names)}`,
     );
   }
-  const threads = values.threads || navigator.hardwareConcurrency;
+  const threads = threadCount(values.threads);
   setThreads(threads);
   process.stderr.write(`${machine()}, ${threads} threads\n`);
   const rows = await benches[name]({

@@ -10,5 +10,5 @@ export const computingRows = {
     "auto",
     "where to compute",
   ),
-  threads: row(z.int().min(0), 0, "threads to compute with; 0: all"),
+  threads: row(z.int().min(0), 0, "threads to compute with; 0: CORIT_THREADS, or all"),
 };

@@ -159,7 +159,7 @@ export const trainingOptions: OptionDefinition<TrainingConfig> = defineOptions<T
         "auto",
         "where to compute",
       ),
-      threads: row(countOrOff, 0, "threads to compute with; 0: all"),
+      threads: row(countOrOff, 0, "threads to compute with; 0: CORIT_THREADS, or all"),
     }),
   },
   check: checkTogether,
