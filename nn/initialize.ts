@@ -26,6 +26,33 @@ export function streamOf(source: RandomSource): RandomStream {
   return typeof source === "number" ? new RandomStream(source) : source;
 }
 
+let drawing = true;
+
+/**
+ * Runs `make` with zeros in the place of random initial values, for a model whose weights are loaded afterwards:
+ * drawing those of a large model takes longer than reading them from a file.
+ *
+ * @param make A synchronous function that makes modules.
+ *
+ * @example
+ * ```ts
+ * import { Linear, withoutInitialValues } from "@corit/corit/nn";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const layer = withoutInitialValues(() => new Linear(2, 1, { random: 0 }));
+ * assertEquals(layer.weight.value.toArray(), [[0, 0]]);
+ * ```
+ */
+export function withoutInitialValues<Result>(make: () => Result): Result {
+  const before = drawing;
+  drawing = false;
+  try {
+    return make();
+  } finally {
+    drawing = before;
+  }
+}
+
 /** A new parameter whose values come from the child stream of its own name. */
 export function makeParameter(
   name: string,
@@ -34,7 +61,9 @@ export function makeParameter(
   options: LayerOptions,
 ): Parameter {
   const { device = defaultDevice() } = options;
-  const values = initialize(shape, streamOf(options.random).fork(name));
+  const values = drawing
+    ? initialize(shape, streamOf(options.random).fork(name))
+    : new Float32Array(sizeOf(shape));
   const dtype = executorOf(device).defaultDType;
   return new Parameter(tensor(values, { shape, dtype, device }));
 }

@@ -10,7 +10,16 @@ export {
   type InspectedAttention,
   MultiHeadAttention,
 } from "./attention.ts";
+export {
+  type ClipConfig,
+  ClipImageEncoder,
+  clipNormalization,
+  type ClipOptions,
+  type ClipPreset,
+  clipPresets,
+} from "./clip.ts";
 export { Conv2d, type Conv2dOptions } from "./convolution.ts";
+export { dinov2Small } from "./dinov2.ts";
 export { Dropout, DropPath, RandomMask } from "./dropout.ts";
 export {
   constantValues,
@@ -24,6 +33,7 @@ export {
   type RandomSource,
   truncatedNormalValues,
   uniformValues,
+  withoutInitialValues,
   xavierNormal,
   xavierUniform,
 } from "./initialize.ts";

@@ -1,0 +1,20 @@
+/**
+ * Foreign weights in and out: other conventions of naming, files on disk, downloads.
+ *
+ * @module
+ */
+
+export { type LoadedWeights, loadWeights, type LoadWeightsOptions } from "./load.ts";
+export { type Match, type Matching, matchNames, type MatchOptions, type Unused } from "./match.ts";
+export {
+  type NameRow,
+  type Naming,
+  type NamingName,
+  namings,
+  type Recognized,
+  recognizeNaming,
+  type UnusedRow,
+} from "./names.ts";
+export { openSafetensors } from "./safetensors_files.ts";
+export { encodeWeights, saveWeights, type SaveWeightsOptions } from "./save.ts";
+export type { StoredValues, TensorSource } from "./source.ts";
