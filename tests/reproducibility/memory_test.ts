@@ -25,7 +25,7 @@ Deno.test("the executor's memory stays flat over 1,000 steps with validations, p
     ema: 0.9,
     threads: 1,
   });
-  useDevice(config);
+  await useDevice(config);
   const executor = executorOf("wasm");
   using session = new Session(config, splits);
   const probe = await GsnrProbe.create(splits.train, 2, 0);
