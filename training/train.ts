@@ -85,7 +85,7 @@ async function run(
   const checkpoint = existing && newest !== undefined
     ? await existing.explainingDamage(newest, () => readCheckpoint(existing.checkpointPath(newest)))
     : undefined;
-  const computing = useDevice(config);
+  const computing = await useDevice(config);
   const detector = makeDetector(config);
   onEvent({
     kind: "plan",

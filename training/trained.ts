@@ -47,7 +47,7 @@ export async function loadTrained(
   }
   const { config } = folder;
   const { device = config.device, threads = config.threads } = computing;
-  useDevice({ device, threads });
+  await useDevice({ device, threads });
   const detector = makeDetector(config);
   const best = await loadBest(folder.bestPath(step), detector);
   return { folder, detector: detector.evaluate(), best };

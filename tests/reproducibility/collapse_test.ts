@@ -25,7 +25,7 @@ Deno.test("SAM at a small radius learns spectral forgeries, at a large one it co
     batchPairs: 16,
     learningRate: 2e-3,
   });
-  useDevice(config);
+  await useDevice(config);
   const splits = await makeSplits(config, () => {});
 
   /** Validation AUC, and the classification loss over the last 20 steps. */
