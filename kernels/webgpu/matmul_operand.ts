@@ -25,13 +25,17 @@ export interface OperandLines {
   /** The first line, and how many lines the operand has. */
   readonly first: string;
   readonly all: string;
+  /** Whether groups of four lines stay together where they are beyond the last: their results are stored at once. */
+  readonly grouped: boolean;
 }
 
 export const range = (count: number): number[] =>
   Array.from({ length: count }, (_, index) => index);
 
 /** Statements that find the beginnings of the lines, in units of what is loaded. Lines beyond the last become the last. */
-export function printLineStarts({ name, order, count, first, all }: OperandLines): string[] {
+export function printLineStarts(
+  { name, order, count, first, all, grouped }: OperandLines,
+): string[] {
   const start = `${name}Start`, stride = `parameters.${name}LineStride`;
   if (order === "lines") {
     return range(count / 4).map((group) =>
@@ -39,9 +43,12 @@ export function printLineStarts({ name, order, count, first, all }: OperandLines
     );
   }
   const unit = order === "depth" ? " / 4u" : "";
-  return range(count).map((line) =>
-    `let ${name}${line} = (${start} + min(${first} + ${line}u, ${all} - 1u) * ${stride})${unit};`
-  );
+  return range(count).map((line) => {
+    const place = grouped
+      ? `(min(${first} + ${line - line % 4}u, ${all} - 4u) + ${line % 4}u)`
+      : `min(${first} + ${line}u, ${all} - 1u)`;
+    return `let ${name}${line} = (${start} + ${place} * ${stride})${unit};`;
+  });
 }
 
 /** Loads `steps` steps of the depth from `depth` on: four, or one where the order is not `depth`. */

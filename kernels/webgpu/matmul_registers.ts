@@ -117,8 +117,14 @@ function printEpilogue(
 export function registerProduct(tile: RegisterTile, epilogue: Epilogue): WgslKernel {
   const { rows, columns, left, right, storesVectors } = tile;
   const operands: readonly [OperandLines, OperandLines] = [
-    { name: "left", order: left, count: rows, first: "row", all: "parameters.rows" },
-    { name: "right", order: right, count: columns, first: "column", all: "parameters.columns" },
+    {
+      ...{ name: "left", order: left, count: rows },
+      ...{ first: "row", all: "parameters.rows", grouped: false },
+    },
+    {
+      ...{ name: "right", order: right, count: columns },
+      ...{ first: "column", all: "parameters.columns", grouped: storesVectors },
+    },
   ];
   const typeOf = (vectors: boolean) => vectors ? "vec4<f32>" : "f32";
   return {

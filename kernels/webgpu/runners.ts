@@ -2,6 +2,8 @@
 
 import type { KernelName } from "../kernel.ts";
 import { argReduce } from "./arg_reduce.ts";
+import { attention } from "./attention.ts";
+import { attentionBackward } from "./attention_backward.ts";
 import { convert } from "./convert.ts";
 import { copy } from "./copy.ts";
 import { cumulativeSum } from "./cumulative.ts";
@@ -12,6 +14,7 @@ import { layerNorm, layerNormBackward } from "./layer_norm.ts";
 import { matmul } from "./matmul.ts";
 import { findNonFinite } from "./non_finite.ts";
 import { pointwise } from "./pointwise.ts";
+import { productMoments } from "./product_moments.ts";
 import { reduce } from "./reduce.ts";
 import { softmax, softmaxBackward } from "./softmax.ts";
 import { sort } from "./sort.ts";
@@ -26,6 +29,8 @@ export const webGpuRunners: { readonly [Name in KernelName]?: WebGpuRunner<Name>
   softmaxBackward,
   layerNorm,
   layerNormBackward,
+  attention,
+  attentionBackward,
   copy,
   fill,
   convert,
@@ -37,4 +42,5 @@ export const webGpuRunners: { readonly [Name in KernelName]?: WebGpuRunner<Name>
   unfold,
   fold,
   findNonFinite,
+  productMoments,
 };
