@@ -118,6 +118,7 @@ class Ledger {
  * @param outputGradients One gradient for each result, of its shape.
  * @param targets The tensors whose gradients are wanted.
  * @param differentiable Whether the gradients will be differentiated again.
+ * @param observe Told every target's gradient on the way, when it is complete; the gradients are then not kept.
  * @returns One gradient for each target; undefined where no result depends on it.
  */
 export function backward(
@@ -125,6 +126,7 @@ export function backward(
   outputGradients: readonly Tensor[],
   targets: readonly Tensor[],
   differentiable: boolean,
+  observe?: (target: Tensor, gradient: Tensor) => void,
 ): (Tensor | undefined)[] {
   const wanted = new Set(targets);
   const path = pathTo(results, wanted);
@@ -136,9 +138,13 @@ export function backward(
   for (const tensor of path.reverse()) {
     const { origin } = tensor;
     const gradient = ledger.get(tensor);
-    if (!origin || !gradient) continue;
-    const needs = origin.inputs.map((input) => onPath.has(input));
-    if (!needs.includes(true)) continue;
+    if (!gradient) continue;
+    if (observe && wanted.has(tensor)) observe(tensor, gradient);
+    const needs = origin?.inputs.map((input) => onPath.has(input)) ?? [];
+    if (!origin || !needs.includes(true)) {
+      if (observe) ledger.drop(tensor);
+      continue;
+    }
     // A rule's temporaries go back to the pool at once, unless they will be differentiated.
     const scope = differentiable ? undefined : new Scope();
     let made: readonly (Tensor | undefined)[] = [];
@@ -154,7 +160,7 @@ export function backward(
     made.forEach((each, index) => {
       if (each && needs[index]) ledger.add(origin.inputs[index], each, own.has(each));
     });
-    if (!wanted.has(tensor)) ledger.drop(tensor);
+    if (observe || !wanted.has(tensor)) ledger.drop(tensor);
   }
   return targets.map((target) => ledger.get(target));
 }

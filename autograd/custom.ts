@@ -28,8 +28,17 @@ export function customGradient(
   compute: (...inputs: Tensor[]) => Tensor,
   rule: CustomRule,
 ): Tensor {
+  return remembered(inputs, compute, rule);
+}
+
+function remembered(
+  inputs: readonly Tensor[],
+  compute: (...inputs: Tensor[]) => Tensor,
+  rule: CustomRule,
+  again?: () => Tensor,
+): Tensor {
   const result = withoutRecording(() => compute(...inputs).detach());
-  if (isRecording()) result.remember({ name: "custom", inputs, rule });
+  if (isRecording()) result.remember({ name: "custom", inputs, rule, again });
   return result;
 }
 
@@ -47,7 +56,7 @@ export function checkpoint(
   captured: readonly Tensor[] = [],
 ): Tensor {
   const all = [...inputs, ...captured];
-  return customGradient(
+  return remembered(
     all,
     () => scoped(() => compute(...inputs)),
     (outputGradient) => {
@@ -58,5 +67,6 @@ export function checkpoint(
       };
       return differentiable ? walk() : scoped(walk);
     },
+    () => recordingOn(() => compute(...inputs)),
   );
 }

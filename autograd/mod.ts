@@ -17,4 +17,9 @@ export {
   valueAndGradients,
   vjp,
 } from "./gradients.ts";
+export {
+  type PerSampleOptions,
+  type PerSampleStatistics,
+  perSampleStatistics,
+} from "./per_sample.ts";
 export type { GradientRule, NotDifferentiable, RuleContext } from "./rule.ts";

@@ -40,6 +40,8 @@ export interface CustomOrigin {
   readonly inputs: readonly Tensor[];
   /** The gradient rule. */
   readonly rule: CustomRule;
+  /** Computes the result again with all its operations recorded, where the function is one that can be seen through. */
+  readonly again?: () => Tensor;
 }
 
 /** What made a tensor, as far as it was recorded. */
