@@ -1,12 +1,6 @@
 // The WebGPU executor: buffers, their content, and kernels by name.
 
-import {
-  DeviceError,
-  DTypeError,
-  ReleasedError,
-  UnsupportedError,
-  ValueError,
-} from "../../errors.ts";
+import { DeviceError, DTypeError, ReleasedError, ValueError } from "../../errors.ts";
 import type {
   Binding,
   DeviceBuffer,
@@ -22,7 +16,7 @@ import { BufferPool, type PooledBuffer } from "./buffers.ts";
 import { WebGpuDevice } from "./device.ts";
 import { storedElements } from "./elements.ts";
 import { CommandStream } from "./encoder.ts";
-import type { Access, WebGpuBinding, WebGpuLauncher, WebGpuRunner, WgslKernel } from "./kernel.ts";
+import type { Access, WebGpuBinding, WebGpuLauncher, WgslKernel } from "./kernel.ts";
 import { type CallDescription, LiveLauncher, type WebGpuEngine } from "./launcher.ts";
 import { alignedPlace, KernelCache } from "./pipelines.ts";
 import { WebGpuProgram } from "./program.ts";
@@ -266,13 +260,9 @@ export class WebGpuExecutor implements Executor {
   ): void {
     const from = inputs.map((binding) => this.#bind(binding, name));
     const to = outputs.map((binding) => this.#bind(binding, name));
-    const runner: WebGpuRunner<Name> | undefined = webGpuRunners[name];
-    if (!runner) {
-      throw new UnsupportedError(`webgpu: the kernel ${name} is missing on this executor`);
-    }
     launcher.beginCall({ name, parameters, inputs: from, outputs: to });
     try {
-      runner(launcher, parameters, from, to);
+      webGpuRunners[name](launcher, parameters, from, to);
     } finally {
       launcher.endCall();
     }

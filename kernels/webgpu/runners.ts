@@ -21,7 +21,7 @@ import { sort } from "./sort.ts";
 import { fold, unfold } from "./unfold.ts";
 
 /** The kernels of the WebGPU executor by name. */
-export const webGpuRunners: { readonly [Name in KernelName]?: WebGpuRunner<Name> } = {
+export const webGpuRunners: { readonly [Name in KernelName]: WebGpuRunner<Name> } = {
   pointwise,
   reduce,
   matmul,

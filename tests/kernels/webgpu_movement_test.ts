@@ -1,5 +1,5 @@
-// The WebGPU kernels along an axis (gather, scatterAdd, sort, cumulativeSum, argReduce), sliding windows (unfold, fold)
-// and findNonFinite, against the reference executor.
+// The WebGPU kernels along an axis (gather, scatterAdd, sort, cumulativeSum, argReduce), sliding windows (unfold, fold),
+// findNonFinite and productMoments, against the reference executor.
 
 import { assertEquals } from "@std/assert";
 import type { AxisLayout, WindowLayout } from "../../kernels/kernel.ts";
@@ -222,4 +222,27 @@ testOnWebGpu("findNonFinite: the first NaN or infinity of either sign, wherever 
     runOnWebGpu("findNonFinite", { count: 2 }, [integers], [{ count: 1, dtype: "int32" }])[0][0],
     -1,
   );
+});
+
+testOnWebGpu("productMoments: around the edges of tiles, without units and without rows", () => {
+  for (
+    const [units, rows, height, width] of [
+      [1, 1, 1, 1],
+      [3, 2, 5, 8],
+      [4, 7, 6, 9],
+      [2, 65, 41, 97],
+      [5, 0, 3, 2],
+      [0, 4, 3, 2],
+      [2, 3, 0, 4],
+    ]
+  ) {
+    const operands = [height, width].map((length, seed) => ({
+      data: randomNumbers(units * rows * length, seed, -1, 1),
+    }));
+    const results = [{ count: height * width }, { count: height * width }];
+    // Squares of sums of `rows` numbers below 1, added over units.
+    const absolute = 1e-6 * units * Math.max(1, rows) ** 1.5;
+    const parameters = { units, rows, height, width };
+    compareWithReference("productMoments", parameters, operands, results, { absolute });
+  }
 });
