@@ -6,7 +6,20 @@ import { Loader } from "../data/loader.ts";
 import { FormatError, NumericError } from "../errors.ts";
 import { STARTER_FAMILY_WEIGHTS } from "../evaluation/protocol.ts";
 import { type StepResult, type TrainStep, trainStep } from "../optim/mod.ts";
-import { decodeSafetensors, encodeSafetensors, keep, scoped, type Tensor } from "../tensor/mod.ts";
+import {
+  add,
+  copyInto,
+  decodeSafetensors,
+  encodeSafetensors,
+  keep,
+  recordingOn,
+  scoped,
+  stack,
+  type Tensor,
+  withoutRecording,
+  zeros,
+  zerosLike,
+} from "../tensor/mod.ts";
 import { detectorBatch } from "./batches.ts";
 import type { BestValidation, Checkpoint, CheckpointState } from "./checkpoint.ts";
 import type { TrainingConfig } from "./config.ts";
@@ -41,8 +54,12 @@ export class Session implements Disposable {
   readonly #optimizer: RunOptimizer;
   readonly #loader: Loader;
   readonly #step: TrainStep<Parts, Promise<StepResult>>;
-  /** The parts of the loss in the first pass of the step under way, one for each part of its batch. */
-  #parts: { classification: number; mask: number }[] = [];
+  /** Classification and mask loss of a pass, summed over the parts of its batch: [2], on the device. */
+  readonly #lossParts: Tensor;
+  /** The same of the first pass of the step under way. */
+  #firstLossParts: ArrayLike<number> = [];
+  /** The batch of the step under way. */
+  #batch: Parts = [];
 
   /** Makes detector, optimizer and loader at step 0; `makeDetector(config)` gives the detector. */
   constructor(config: TrainingConfig, splits: Splits, detector = makeDetector(config)) {
@@ -61,8 +78,13 @@ export class Session implements Disposable {
       this.detector,
       this.#optimizer.optimizer,
       (detector, [batch]: Parts) => this.#loss(detector, batch),
-      { accumulate: (parts) => parts.map((part) => [part]) },
+      {
+        accumulate: (parts) => parts.map((part) => [part]),
+        reduceGradients: (_, pass) => this.#afterPass(pass),
+      },
     );
+    const { device, dtype } = this.#step.arena.values;
+    this.#lossParts = keep(zeros([2], { device, dtype }));
   }
 
   /** Steps done. */
@@ -84,16 +106,15 @@ export class Session implements Disposable {
     // Signals are heard between steps, even where every batch was ready.
     await setImmediate();
     const parts: Parts = await this.#nextParts();
-    this.#parts = [];
+    this.#batch = parts;
     try {
+      scoped(() => copyInto(this.#lossParts, zerosLike(this.#lossParts)));
       const result = await this.#step(parts);
-      const first = this.#parts.slice(0, parts.length);
-      const mean = (of: (part: { classification: number; mask: number }) => number): number =>
-        first.reduce((sum, part) => sum + of(part), 0) / first.length;
+      const [classification, mask] = Array.from(this.#firstLossParts);
       return {
         ...result,
-        classificationLoss: mean((part) => part.classification),
-        maskLoss: mean((part) => part.mask),
+        classificationLoss: classification / parts.length,
+        maskLoss: mask / parts.length,
       };
     } finally {
       for (const part of parts) tensorsOf(part).forEach((tensor) => tensor.release());
@@ -165,6 +186,7 @@ export class Session implements Disposable {
   /** Ends the loader's worker. */
   [Symbol.dispose](): void {
     this.#loader.close();
+    this.#lossParts.release();
   }
 
   /** Runs a function with the averaged weights in place, where the run keeps an average. */
@@ -185,16 +207,31 @@ export class Session implements Disposable {
 
   #loss(detector: CoritDetector, batch: DetectorBatch): Tensor {
     const { total, classification, mask } = detector.losses(batch);
-    const step = this.step + 1;
-    if (!Number.isFinite(total.item())) {
-      // The weights are those at the top of SAM's climb where this is its second pass.
-      throw new NumericError(
-        `step ${step}: the loss is ${total.item()}: ${explainNonFinite(total, detector)}; ` +
-          `the weights are as before the step`,
-      );
-    }
-    this.#parts.push({ classification: classification.item(), mask: mask.item() });
+    // Nothing is read here, so that the pass can be planned.
+    withoutRecording(() =>
+      copyInto(this.#lossParts, add(this.#lossParts, stack([classification, mask])))
+    );
     return total;
+  }
+
+  /** Reads the parts of the loss; where one is not finite, finds out which operation it comes from. */
+  #afterPass(pass: number): void {
+    const parts = this.#lossParts.dataSync();
+    if (pass === 0) this.#firstLossParts = parts;
+    scoped(() => {
+      copyInto(this.#lossParts, zerosLike(this.#lossParts));
+      if (parts.every(Number.isFinite)) return;
+      // The weights are still those of the pass: at the top of SAM's climb in its second one.
+      for (const batch of this.#batch) {
+        const { total } = recordingOn(() => this.detector.losses(batch));
+        const loss = total.item();
+        if (Number.isFinite(loss)) continue;
+        throw new NumericError(
+          `step ${this.step + 1}: the loss is ${loss}: ` +
+            `${explainNonFinite(total, this.detector)}; the weights are as before the step`,
+        );
+      }
+    });
   }
 }
 
