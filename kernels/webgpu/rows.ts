@@ -40,22 +40,30 @@ export interface Combination {
 /** Sums of a row. */
 export const addition: Combination = { name: "sum", combine: (a, b) => `${a} + ${b}` };
 
+/** What the text of the work on a row is put together from. */
+export interface RowPrinter {
+  /** A loop over this invocation's elements of the row. */
+  readonly elements: (statements: string) => string;
+  /** A value that all invocations of the row share, combined from what each has. */
+  readonly combined: (combination: Combination, value: string) => string;
+}
+
 /**
- * A shader that works along rows. `body` is the text of the work on row number `row`; in it, `elements(statements)` is a loop
- * over this invocation's elements of the row, `index` within the row and `place = start + index`, and
- * `combined(combination, value)` the text of a value that all invocations of the row share.
+ * A shader that works along rows. `body` is the text of the work on row number `row`. The statements
+ * of its loops find an element by `index` within the row and `place` within the matrix, in units of `width` elements.
  */
 export function printRowShader(
   team: RowTeam,
   combinations: readonly Combination[],
-  body: (print: {
-    readonly elements: (statements: string) => string;
-    readonly combined: (combination: Combination, value: string) => string;
-  }) => string,
+  body: (print: RowPrinter) => string,
+  width: 1 | 4 = 1,
 ): string {
+  const unit = width === 4 ? " / 4u" : "";
   const elements = (statements: string) =>
     `\
-  for (var index = ${team === 1 ? "0u" : "local"}; index < parameters.length; index += ${team}u) {
+  for (var index = ${
+      team === 1 ? "0u" : "local"
+    }; index < parameters.length${unit}; index += ${team}u) {
     let place = start + index;
 ${
       statements.split("\n").filter((line) => line !== "").map((line) => `    ${line.trim()}\n`)
@@ -68,7 +76,7 @@ ${
 @compute @workgroup_size(${SINGLE_INVOCATIONS}) fn main(${wgslEntryParameters}) {
   let row = ${wgslInvocationIndex(SINGLE_INVOCATIONS)};
   if (row >= parameters.rows) { return; }
-  let start = row * parameters.length;
+  let start = row * (parameters.length${unit});
 ${body({ elements, combined: (_, value) => value })}\
 }
 `;
@@ -97,7 +105,7 @@ ${functions.join("")}\
 @compute @workgroup_size(${team}) fn main(${wgslEntryParameters}) {
   let row = ${wgslWorkgroupIndex};
   if (row >= parameters.rows) { return; }
-  let start = row * parameters.length;
+  let start = row * (parameters.length${unit});
 ${body({ elements, combined: ({ name }, value) => `combined_${name}(local, ${value})` })}\
 }
 `;
