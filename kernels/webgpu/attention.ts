@@ -16,11 +16,10 @@ import {
   type AttentionTile,
   attentionTile,
   attentionWords,
-  indent,
   printOwnTokens,
-  range,
   WidthPrinter,
 } from "./attention_shader.ts";
+import { indent, range } from "./printing.ts";
 
 const buffers = ["x", "y", "logSumExp"];
 const fields = attentionFields(buffers);

@@ -19,11 +19,10 @@ import {
   type AttentionTile,
   attentionTile,
   attentionWords,
-  indent,
   printOwnTokens,
-  range,
   WidthPrinter,
 } from "./attention_shader.ts";
+import { indent, range } from "./printing.ts";
 
 const fields = attentionFields(["x", "y", "logSumExp", "gradient", "result", "shares"]);
 

@@ -170,11 +170,7 @@ export const matmul: WebGpuRunner<"matmul"> = (executor, parameters, inputs, [ou
   const parts = executor.temporary(4 * entries * plan.splits * rows * columns);
   const operands = { left, right, result: parts };
   launchProduct(executor, product, plan, { bias: false }, operands, starts);
-  const sum = { entries, splits: plan.splits, rows, columns: parameters.columns };
-  sumParts(
-    executor,
-    { ...sum, rows: rows * columns / parameters.columns },
-    activation,
-    { parts, bias, result: output },
-  );
+  const { splits } = plan;
+  const sum = { entries, splits, matrix: rows * columns, columns: parameters.columns };
+  sumParts(executor, sum, activation, { parts, bias, result: output });
 };

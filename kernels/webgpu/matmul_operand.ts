@@ -1,6 +1,8 @@
 // How the matrix product's register tile loads an operand: the lines it needs (rows of the left, columns of the right), some
 // steps of the depth at a time.
 
+import { range } from "./printing.ts";
+
 /**
  * Along what an operand is loaded, four elements at once: `depth` where the steps of a line are neighbours in memory, `lines`
  * where the lines of a step are, both with everything a multiple of four; `strided` loads single elements, however they lie.
@@ -28,9 +30,6 @@ export interface OperandLines {
   /** Whether groups of four lines stay together where they are beyond the last: their results are stored at once. */
   readonly grouped: boolean;
 }
-
-export const range = (count: number): number[] =>
-  Array.from({ length: count }, (_, index) => index);
 
 /** Statements that find the beginnings of the lines, in units of what is loaded. Lines beyond the last become the last. */
 export function printLineStarts(

@@ -10,7 +10,6 @@ import {
   type OperandLines,
   printLineStarts,
   printLoads,
-  range,
 } from "./matmul_operand.ts";
 import {
   type Epilogue,
@@ -19,6 +18,7 @@ import {
   printDeclarations,
   productFields,
 } from "./matmul_shader.ts";
+import { indent, range } from "./printing.ts";
 
 /** How an invocation works. */
 export interface RegisterTile {
@@ -58,7 +58,7 @@ function printSteps(operands: readonly [OperandLines, OperandLines], steps: numb
       lines.push(`sum${row}_${group} = ${sum};`);
     }
   }
-  return lines.map((line) => `    ${line}\n`).join("");
+  return indent(lines, 2);
 }
 
 /**
@@ -83,7 +83,7 @@ function printStores({ rows, columns, storesVectors }: RegisterTile): string {
       );
     }
   }
-  return lines.map((line) => `  ${line}\n`).join("");
+  return indent(lines);
 }
 
 /** A loop that adds the bias to what was stored and applies the activation: printed into each store it would be compiled dozens of times. */
@@ -157,7 +157,7 @@ ${declarations}
 ${placeOfTile}\
   let row = rowTile * ${rows}u;
   let column = columnTile * ${columns}u;
-${lines.map((line) => `  ${line}\n`).join("")}\
+${indent(lines)}\
   var depth = depthBegin;
   for (; depth + ${UNROLLED}u <= depthEnd; depth += ${UNROLLED}u) {
 ${printSteps(operands, UNROLLED)}\

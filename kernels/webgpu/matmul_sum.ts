@@ -57,19 +57,20 @@ ${printActivation(activation)}\
 export interface SplitSum {
   readonly entries: number;
   readonly splits: number;
-  readonly rows: number;
+  /** Elements of a matrix, and of each of its rows. */
+  readonly matrix: number;
   readonly columns: number;
 }
 
 /** activation(sum of the parts + bias) for every element. */
 export function sumParts(
   executor: WebGpuLauncher,
-  { entries, splits, rows, columns }: SplitSum,
+  { entries, splits, matrix, columns }: SplitSum,
   activation: Epilogue["activation"],
   operands: { parts: WebGpuBinding; bias?: WebGpuBinding; result: WebGpuBinding },
 ): void {
   const { parts, bias, result } = operands;
-  const matrix = rows * columns, count = entries * matrix;
+  const count = entries * matrix;
   executor.launch(
     sumKernel({ bias: bias !== undefined, activation }),
     [

@@ -10,6 +10,7 @@ import {
   printDeclarations,
   productFields,
 } from "./matmul_shader.ts";
+import { range } from "./printing.ts";
 
 /** The most rows. */
 export const VECTOR_ROWS = 4;
@@ -20,8 +21,6 @@ const INVOCATIONS = 256;
 export function vectorColumns(rightAlongDepth: boolean): number {
   return rightAlongDepth ? 8 : 32;
 }
-
-const range = (count: number): number[] => Array.from({ length: count }, (_, index) => index);
 
 /** The product of `rows` rows with a few columns for each workgroup. */
 export function vectorProduct(

@@ -11,6 +11,7 @@ import {
   printDeclarations,
   productFields,
 } from "./matmul_shader.ts";
+import { range } from "./printing.ts";
 
 /** How a workgroup works. */
 export interface WorkgroupTile {
@@ -32,8 +33,6 @@ export interface ProductLayout {
 export function tileSide({ side, groups }: WorkgroupTile): number {
   return 4 * side * groups;
 }
-
-const range = (count: number): number[] => Array.from({ length: count }, (_, index) => index);
 
 /**
  * Statements by which the workgroup stages `depth` steps of as many lines (rows of the left, columns of the right) as the
