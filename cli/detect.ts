@@ -5,7 +5,7 @@ import { z } from "zod";
 import { readImage } from "../data/image.ts";
 import { ConfigError, CoritError, DataError, FileError } from "../errors.ts";
 import { heatmapPng } from "../evaluation/heatmap.ts";
-import { type Detection, detect } from "../training/detection.ts";
+import { detect, type Detection } from "../training/detection.ts";
 import { fileError, writeFileAtomically } from "../training/files.ts";
 import { defineOptions, group, row } from "../training/options.ts";
 import { loadTrained, type TrainedDetector } from "../training/trained.ts";

@@ -8,13 +8,7 @@ import { resume, train, type TrainingResult, type TrainOptions } from "../traini
 import { runCommand } from "./command.ts";
 import { flagOf } from "./options.ts";
 import { type Progress, progress } from "./progress.ts";
-import {
-  dataText,
-  nextText,
-  planText,
-  scoresText,
-  trainedText,
-} from "./training_text.ts";
+import { dataText, nextText, planText, scoresText, trainedText } from "./training_text.ts";
 
 /** Options that may be given with `--resume`: they change no bit of what comes out. */
 const allowedOnResume: readonly string[] = ["resume", "threads", "maxSeconds"];

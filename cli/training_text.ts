@@ -133,12 +133,15 @@ export function nextText(folder: string, { seconds, imagesPerSecond }: TrainingS
   const facts: [string, string][] = [
     ["took", `${formatDuration(seconds)}, ${Math.round(imagesPerSecond)} images/s in training`],
     ["report", `${folder}/report.html (open it in a browser)`],
-    ["next", [
-      `deno task evaluate ${folder}`,
-      `deno task detect ${folder} PHOTO.jpg`,
-      "deno task train --rho 0.05    past the critical radius: watch it collapse",
-      "deno task train --help        everything that can be changed",
-    ].join("\n")],
+    [
+      "next",
+      [
+        `deno task evaluate ${folder}`,
+        `deno task detect ${folder} PHOTO.jpg`,
+        "deno task train --rho 0.05    past the critical radius: watch it collapse",
+        "deno task train --help        everything that can be changed",
+      ].join("\n"),
+    ],
   ];
   return facts.map(([name, text]) => indented(name, text)).join("\n");
 }

@@ -1,6 +1,7 @@
 // A training takes as much memory after a thousand steps as after fifty.
 
 import { assert, assertEquals } from "@std/assert";
+import { CoritDetector } from "../../corit/detector.ts";
 import { executorOf } from "../../tensor/mod.ts";
 import { parseTrainingConfig } from "../../training/config.ts";
 import { useDevice } from "../../training/device.ts";
@@ -21,13 +22,21 @@ Deno.test("the executor's memory stays flat over 1,000 steps with validations, p
     testFamilies: [],
     steps: 1000,
     batchPairs: 2,
-    dropout: 0.1,
     ema: 0.9,
     threads: 1,
   });
   await useDevice(config);
   const executor = executorOf("wasm");
-  using session = new Session(config, splits);
+  const detector = CoritDetector.create({
+    imageSize: 32,
+    patchSize: 16,
+    width: 32,
+    depth: 2,
+    heads: 1,
+    dropout: 0.1,
+    rrm: true,
+  });
+  using session = new Session(config, splits, detector);
   const probe = await GsnrProbe.create(splits.train, 2, 0);
   let early = executor.memory();
   while (session.step < config.steps) {
