@@ -3,7 +3,7 @@
 import type { KernelParameters } from "../kernel.ts";
 import { type Axis, joinAxes, placeFields, placeStatements, placeWords } from "./axes.ts";
 import { itemKernel, launchItems } from "./item_kernel.ts";
-import type { WebGpuRunner, WgslKernel } from "./kernel.ts";
+import type { BoundBuffer, WebGpuRunner, WgslKernel } from "./kernel.ts";
 
 /** A copy with as few axes as possible. */
 interface CopyLayout {
@@ -56,6 +56,29 @@ ${placeStatements("index", axisCount, 2)}\
   });
 }
 
+/** Elements in a row on both sides, four at a time. */
+const rowKernel = itemKernel({
+  key: "copy row",
+  buffers: [
+    { name: "source", type: "vec4<u32>", access: "read" },
+    { name: "destination", type: "vec4<u32>", access: "read_write" },
+  ],
+  fields: ["elements: u32", "firstSource: u32", "firstDestination: u32"],
+  body: () =>
+    `\
+  let four = source[parameters.firstSource / 4u + index];
+  let place = parameters.firstDestination / 4u + index;
+  let left = parameters.elements - 4u * index;
+  if (left >= 4u) {
+    destination[place] = four;
+  } else {
+    destination[place].x = four.x;
+    if (left > 1u) { destination[place].y = four.y; }
+    if (left > 2u) { destination[place].z = four.z; }
+  }
+`,
+});
+
 /** One past the highest element that an operand's walk touches. */
 function extentOf(axes: readonly Axis[], operand: number, offset: number): number {
   return axes.reduce(
@@ -70,21 +93,18 @@ export const copy: WebGpuRunner<"copy"> = (executor, parameters, [source], [dest
   if (!layout) return;
   const { axes, sourceOffset, destinationOffset } = layout;
   const count = axes.reduce((product, { size }) => product * size, 1);
-  launchItems(
-    executor,
-    copyKernel(axes.length),
-    [
-      { binding: source, access: "read", elements: extentOf(axes, 0, sourceOffset) },
-      {
-        ...{ binding: destination, access: "read_write" },
-        elements: extentOf(axes, 1, destinationOffset),
-      },
-    ],
-    count,
-    [
-      source.first + sourceOffset,
-      destination.first + destinationOffset,
-      ...placeWords(axes, 2),
-    ],
-  );
+  const buffers: BoundBuffer[] = [
+    { binding: source, access: "read", elements: extentOf(axes, 0, sourceOffset) },
+    {
+      ...{ binding: destination, access: "read_write" },
+      elements: extentOf(axes, 1, destinationOffset),
+    },
+  ];
+  const firsts = [source.first + sourceOffset, destination.first + destinationOffset];
+  const isRow = axes.length === 1 && axes[0].strides.every((stride) => stride === 1);
+  if (isRow && firsts.every((first) => first % 4 === 0)) {
+    return launchItems(executor, rowKernel, buffers, Math.ceil(count / 4), [count, ...firsts]);
+  }
+  const words = [...firsts, ...placeWords(axes, 2)];
+  launchItems(executor, copyKernel(axes.length), buffers, count, words);
 };

@@ -342,3 +342,17 @@ testOnWebGpu("copy: a scalar, a backward destination, and a place written again 
   copy([5, 7], [7, 1], [0, 1]);
   copy([0, 7], [7, 1], [7, 1]);
 });
+
+testOnWebGpu("copy: rows from and to any element, nothing beside them touched", () => {
+  for (const shape of [[1], [2], [3], [4], [5], [7], [64], [257]]) {
+    for (const sourceOffset of [0, 1, 4]) {
+      for (const destinationOffset of [0, 3, 8]) {
+        const layout = { sourceStrides: [1], destinationStrides: [1] };
+        const parameters = { shape, sourceOffset, destinationOffset, ...layout };
+        const operands = [{ data: randomNumbers(300, 1) }];
+        const results = [{ count: 300, before: randomNumbers(300, 2) }];
+        compareWithReference("copy", parameters, operands, results);
+      }
+    }
+  }
+});
