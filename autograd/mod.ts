@@ -21,5 +21,6 @@ export {
   type PerSampleOptions,
   type PerSampleStatistics,
   perSampleStatistics,
+  perTokenStatistics,
 } from "./per_sample.ts";
 export type { GradientRule, NotDifferentiable, RuleContext } from "./rule.ts";

@@ -11,8 +11,9 @@ import { showShape } from "../tensor/shape.ts";
 import type { CustomOrigin, Tensor } from "../tensor/tensor.ts";
 import { backward } from "./backward.ts";
 import { gradients } from "./gradients.ts";
-import { ancestors, parameterUses, type Use } from "./unit_axes.ts";
+import { ancestors, followUnits, type Use } from "./unit_axes.ts";
 import { DenseGradients, SharedGradients, type UnitGradients } from "./unit_gradients.ts";
+import { sumPerUnit } from "./unit_layout.ts";
 import { useGradients } from "./unit_rules.ts";
 
 /** Options of {@linkcode perSampleStatistics}. */
@@ -101,6 +102,42 @@ export function perSampleStatistics(
   });
 }
 
+/**
+ * The same statistics of gradients by tokens: by tensors that have a part for each sample, such as the tokens after a
+ * block. A unit's gradient is the sum over its samples of d (unit's loss) / d (sample's part), position by position.
+ *
+ * @param losses [samples], recorded.
+ * @param tokens Tensors on the way to the losses.
+ * @returns For each, sums over units of its parts' gradients: shape [1, ...] where the samples' axis was.
+ * @throws {GradientError} An operation mixes samples, or a tensor is not on the way.
+ */
+export function perTokenStatistics(
+  losses: Tensor,
+  tokens: readonly Tensor[],
+  options: PerSampleOptions = {},
+): PerSampleStatistics[] {
+  const { samplesPerUnit = 1, squares = true, norms = false, gradients: own = false } = options;
+  const units = losses.shape[0] / samplesPerUnit;
+  return scoped(() => {
+    const { axes } = followUnits(losses, new Set());
+    const total = recordingOn(() => sum(losses).div(samplesPerUnit));
+    const found = gradients(total, tokens);
+    return withoutRecording(() =>
+      tokens.map((token, at) => {
+        const axis = axes.get(token);
+        if (axis === undefined || losses.rank !== 1 || !Number.isInteger(units)) {
+          throw new GradientError(
+            `perTokenStatistics: a tensor ${showShape(token.shape)} has no part for each of the ` +
+              `samples of losses ${showShape(losses.shape)} in units of ${samplesPerUnit}`,
+          );
+        }
+        const values = sumPerUnit([found[at]], { axis, units }, token.shape.with(axis, 1));
+        return statisticsOf(new DenseGradients(values), { squares, norms, gradients: own });
+      })
+    );
+  });
+}
+
 /** Whatever happens inside one unit is its own affair: its gradient is the plain one. */
 function singleUnit(
   losses: Tensor,
@@ -161,7 +198,7 @@ function manyUnits(
   const units = losses.shape[0];
   const byResult = new Map<Tensor, Use[]>();
   const pending = new Map<Tensor, Pending>();
-  for (const use of parameterUses(losses, new Set(targets))) {
+  for (const use of followUnits(losses, new Set(targets)).uses) {
     byResult.set(use.result, [...byResult.get(use.result) ?? [], use]);
     const entry = pending.get(use.target);
     if (entry) entry.open++;

@@ -184,13 +184,16 @@ function formsOf(order: readonly Tensor[], targets: ReadonlySet<Tensor>): Map<Te
 }
 
 /**
- * Every place where units meet a parameter.
+ * Every place where units meet a parameter, and the axis of the units in every tensor that the losses were made of.
  *
- * @param losses [units], one loss for each unit, recorded.
+ * @param losses [units] or [samples], recorded.
  * @param targets The parameters.
  * @throws {GradientError} An operation mixes units, has no rule, or changes a parameter by more than its shape.
  */
-export function parameterUses(losses: Tensor, targets: ReadonlySet<Tensor>): Use[] {
+export function followUnits(
+  losses: Tensor,
+  targets: ReadonlySet<Tensor>,
+): { readonly uses: readonly Use[]; readonly axes: ReadonlyMap<Tensor, UnitAxis> } {
   const units = losses.shape[0];
   const order = ancestors(losses, targets);
   const forms = formsOf(order, targets);
@@ -225,9 +228,16 @@ export function parameterUses(losses: Tensor, targets: ReadonlySet<Tensor>): Use
         "per-sample gradients: a custom gradient cannot be seen through; use operations with rules",
       );
     }
-    const inputs: readonly UnitAxis[] = axis === undefined
-      ? origin.inputs.map(() => undefined)
-      : inputAxes(origin as PrimitiveOrigin, axis, units);
+    let inputs: readonly UnitAxis[] = origin.inputs.map(() => undefined);
+    if (axis !== undefined) {
+      try {
+        inputs = inputAxes(origin as PrimitiveOrigin, axis, units);
+      } catch (error) {
+        // What depends on no parameter is data: how a batch was picked from a larger set is nobody's gradient.
+        if (depends.has(tensor) || !(error instanceof GradientError)) throw error;
+        continue;
+      }
+    }
     origin.inputs.forEach((form, input) => {
       const target = forms.get(form);
       if (target && inputs[input] !== undefined) {
@@ -240,5 +250,5 @@ export function parameterUses(losses: Tensor, targets: ReadonlySet<Tensor>): Use
       if (!target) settle(form, inputs[input], origin.name);
     });
   }
-  return uses;
+  return { uses, axes };
 }

@@ -7,6 +7,7 @@ import { ConfigError } from "../errors.ts";
 import { setThreads } from "../tensor/device.ts";
 import { threadCount } from "../training/device.ts";
 import { defineOptions, group, hint, row } from "../training/options.ts";
+import { benchGsnr } from "./bench_gsnr.ts";
 import { benchMatmul } from "./bench_matmul.ts";
 import { benchScaling } from "./bench_scaling.ts";
 import { benchVit } from "./bench_vit.ts";
@@ -23,6 +24,7 @@ export interface BenchSettings {
 const benches: Readonly<Record<string, (settings: BenchSettings) => Promise<Row[]>>> = {
   matmul: benchMatmul,
   vit: benchVit,
+  gsnr: benchGsnr,
   scaling: benchScaling,
 };
 
@@ -50,6 +52,7 @@ const definition = defineOptions<{ json: boolean; threads: number; peers: string
   examples: [
     { command: "deno task bench matmul", does: "matrix products against the machine's peak" },
     { command: "deno task bench vit --peers", does: "a training step beside jax-js and PyTorch" },
+    { command: "deno task bench gsnr", does: "exact per-element GSNR beside a backward pass" },
     { command: "deno task bench vit --peers jax-js --threads 1", does: "one thread, one peer" },
   ],
 });

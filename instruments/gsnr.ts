@@ -2,6 +2,7 @@
 
 import { ValueError } from "../errors.ts";
 import { scoped, type Tensor } from "../tensor/mod.ts";
+import { add, dot, estimate, jackknife, type StratumSums } from "./gsnr_estimate.ts";
 
 /** A named group of parameters: a tensor, a block, a whole model. */
 export interface GradientGroup {
@@ -32,6 +33,8 @@ export interface GroupGsnr {
   readonly name: string;
   /** Unbiased estimate of |E g|^2 / tr Cov g. Below zero where noise hides the signal; clip it in plots only. */
   readonly gsnr: number;
+  /** The plug-in ratio |m|^2 / v, biased by 1 / M: to be shown beside the other, not instead of it. */
+  readonly plugIn: number;
   /** Unbiased estimate of |E g|^2. */
   readonly signal: number;
   /** Unbiased estimate of tr Cov g. */
@@ -42,29 +45,6 @@ export interface GroupGsnr {
   readonly interval: readonly [low: number, high: number];
   /** The number of units M. */
   readonly units: number;
-}
-
-/** The sums over units that a group's estimate needs. */
-interface Sums {
-  /** |sum of g|^2. */
-  readonly squaredSum: number;
-  /** Sum of |g|^2. */
-  readonly sumOfSquares: number;
-  readonly units: number;
-}
-
-/** With mean m and unbiased variance v: E |m|^2 = |E g|^2 + v / M, so the signal is |m|^2 - v / M. */
-function estimate({ squaredSum, sumOfSquares, units }: Sums) {
-  const squaredMean = squaredSum / (units * units);
-  const noise = (sumOfSquares - units * squaredMean) / (units - 1);
-  const signal = squaredMean - noise / units;
-  return { signal, noise, gsnr: noise > 0 ? signal / noise : NaN };
-}
-
-function dot(a: Float64Array, b: Float64Array): number {
-  let sum = 0;
-  for (let i = 0; i < a.length; i++) sum += a[i] * b[i];
-  return sum;
 }
 
 /**
@@ -133,28 +113,18 @@ function summarize(
   const gram = sums.map((a) =>
     sums.map((b) => members.reduce((total, member) => total + dot(a[member], b[member]), 0))
   );
-  const add = (values: Iterable<number>): number => {
-    let total = 0;
-    for (const value of values) total += value;
-    return total;
-  };
   const units = add(counts);
   const rows = gram.map(add);
   const squaredSum = add(rows);
   const sumOfSquares = add(squares);
-  const all = estimate({ squaredSum, sumOfSquares, units });
+  const estimateOf = (part: Omit<StratumSums, "weight">) =>
+    estimate(part.squaredSum / part.units ** 2, [{ ...part, weight: 1 }]);
+  const all = estimateOf({ squaredSum, sumOfSquares, units });
   const without = Array.from({ length: shards }, (_, shard) =>
-    estimate({
+    estimateOf({
       squaredSum: squaredSum - 2 * rows[shard] + gram[shard][shard],
       sumOfSquares: sumOfSquares - squares[shard],
       units: units - counts[shard],
     }).gsnr);
-  const centre = add(without) / shards;
-  const spread = add(without.map((value) => (value - centre) ** 2));
-  const standardError = Math.sqrt((shards - 1) / shards * spread);
-  const interval: [number, number] = [
-    all.gsnr - 1.96 * standardError,
-    all.gsnr + 1.96 * standardError,
-  ];
-  return { name, ...all, standardError, interval, units };
+  return { name, ...all, ...jackknife(all.gsnr, without), units };
 }

@@ -4,4 +4,11 @@
  * @module
  */
 
+export {
+  type DetailedGsnr,
+  type ElementSummary,
+  GradientStatistics,
+  type GradientStatisticsOptions,
+} from "./gradient_statistics.ts";
+export { type BatchGsnrOptions, measureGsnrInBatches, type ProbeBatch } from "./gsnr_batches.ts";
 export { type GradientGroup, type GroupGsnr, type GsnrOptions, measureGsnr } from "./gsnr.ts";
