@@ -5,6 +5,16 @@
  */
 
 export {
+  type EigenvalueOptions,
+  type ExtremeEigenvalues,
+  hessianEigenvalues,
+  hessianTrace,
+  samSharpness,
+  type Sharpness,
+  smoothnessAlong,
+  type TraceOptions,
+} from "./curvature.ts";
+export {
   type DetailedGsnr,
   type ElementSummary,
   GradientStatistics,
@@ -12,3 +22,4 @@ export {
 } from "./gradient_statistics.ts";
 export { type BatchGsnrOptions, measureGsnrInBatches, type ProbeBatch } from "./gsnr_batches.ts";
 export { type GradientGroup, type GroupGsnr, type GsnrOptions, measureGsnr } from "./gsnr.ts";
+export { type LossSurface, lossSurface } from "./loss_surface.ts";
