@@ -26,3 +26,25 @@ export {
   type WheelOptions,
   wheelPath,
 } from "./wheel.ts";
+export {
+  type Backbone,
+  type BackboneName,
+  backbones,
+  cachedBackbone,
+  loadBackbone,
+  type LoadedBackbone,
+  openWeights,
+  pullBackbone,
+  type Pulled,
+  type PullOptions,
+  type PullSource,
+} from "./backbones.ts";
+export {
+  cachedModel,
+  type HubModel,
+  type HubSettings,
+  hubSettings,
+  pullModel,
+  type PullModelOptions,
+} from "./hub.ts";
+export { downloadFile, type DownloadOptions, type RemoteFile } from "./resumable_download.ts";

@@ -13,8 +13,16 @@ import {
   type VisionTransformerOptions,
   withoutInitialValues,
 } from "../../nn/mod.ts";
-import { type Device, encodeSafetensors, mul, sum, type Tensor, zeros } from "../../tensor/mod.ts";
-import { loadWeights, type NamingName, openSafetensors } from "../../weights/mod.ts";
+import {
+  decodeSafetensors,
+  type Device,
+  encodeSafetensors,
+  mul,
+  sum,
+  type Tensor,
+  zeros,
+} from "../../tensor/mod.ts";
+import { encodeWeights, loadWeights, type NamingName, openSafetensors } from "../../weights/mod.ts";
 import { assertClose, magnitudeOf } from "../conformance/compare.ts";
 import { type GoldenTensor, placeGolden } from "../conformance/golden.ts";
 
@@ -71,6 +79,21 @@ async function load(model: Module, stored: GoldenTensors): Promise<NamingName> {
 }
 
 for (const golden of cases) {
+  Deno.test(`${golden.name}: weights are written under the names, shapes and values of its own files`, async () => {
+    const model = modelOf(golden, "reference");
+    await load(model, golden.stored);
+    const { tensors } = decodeSafetensors(encodeWeights(model, { naming: golden.naming }), {
+      device: "reference",
+    });
+    const wanted = Object.entries(golden.stored).filter(([name]) => !/mask_token/.test(name));
+    // A vision tower alone has no prefix; a whole CLIP file has.
+    const own = (name: string) => golden.naming === "openai-clip" ? `visual.${name}` : name;
+    assertEquals(Object.keys(tensors).sort(), wanted.map(([name]) => own(name)).sort());
+    for (const [name, { shape, data }] of wanted) {
+      assertEquals(tensors[own(name)].shape, shape, name);
+      assertEquals([...tensors[own(name)].dataSync()], data, name);
+    }
+  });
   for (const device of ["reference", "wasm"] as const) {
     Deno.test(`${golden.name}: features and gradients are PyTorch's on ${device}`, async () => {
       const model = modelOf(golden, device);
