@@ -5,6 +5,7 @@ import { trainingOptions } from "../training/config_table.ts";
 import type { TrainingConfig } from "../training/config.ts";
 import type { TrainingEvent } from "../training/events.ts";
 import { resume, train, type TrainingResult, type TrainOptions } from "../training/train.ts";
+import { profileTable } from "../evaluation/profile_table.ts";
 import { runCommand } from "./command.ts";
 import { flagOf } from "./options.ts";
 import { type Progress, progress } from "./progress.ts";
@@ -61,6 +62,14 @@ function show(): { onEvent: (event: TrainingEvent) => void; stop: () => void } {
         bar?.log(`step ${event.step}: validation AUC ${event.auc.toFixed(3)}${best}`);
         break;
       }
+      case "planned":
+        stop();
+        console.log(`\n${event.text}`);
+        break;
+      case "profile":
+        stop();
+        console.log(`\n${profileTable(event.profile)}\n\n  trace      ${event.trace}`);
+        break;
       case "trained":
         stop();
         console.log(`\n${trainedText(event)}\n`);

@@ -130,6 +130,10 @@ export interface TrainingConfig {
   device: "auto" | "wasm" | "reference" | "webgpu";
   /** Threads to compute with; 0 takes all. */
   threads: number;
+  /** Whether to time every operation and leave a trace in the run's folder. */
+  profile: boolean;
+  /** Whether to tell what the planned steps do. */
+  explainPlan: boolean;
 }
 
 /**

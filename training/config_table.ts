@@ -141,7 +141,7 @@ export const trainingOptions: OptionDefinition<TrainingConfig> = defineOptions<T
     ...group("Along the way", {
       evaluateEvery: row(count, 100, "steps between validations"),
       checkpointEvery: row(count, 100, "steps between checkpoints"),
-      gsnrEvery: row(countOrOff, 100, "steps between gradient signal-to-noise ratios; 0: off"),
+      gsnrEvery: row(countOrOff, 175, "steps between gradient signal-to-noise ratios; 0: off"),
       gsnrPairs: row(z.int().min(2), 200, "twin pairs that each of them uses"),
       earlyStopping: row(countOrOff, 0, "validations without progress before stopping; 0: off"),
       maxSeconds: row(amount, 0, "seconds after which training stops; 0: off"),
@@ -160,6 +160,12 @@ export const trainingOptions: OptionDefinition<TrainingConfig> = defineOptions<T
         "where to compute",
       ),
       threads: row(countOrOff, 0, "threads to compute with; 0: CORIT_THREADS, or all"),
+      profile: row(z.boolean(), false, "time every operation; leave a trace in the run's folder"),
+      explainPlan: row(
+        z.boolean(),
+        false,
+        "tell what the planned steps do, operation by operation",
+      ),
     }),
   },
   check: checkTogether,

@@ -1,6 +1,7 @@
 // What a training tells while it runs; a terminal, a test or a page shows it.
 
 import type { GroupGsnr } from "../instruments/gsnr.ts";
+import type { Profile } from "../tensor/profile.ts";
 import type { BestValidation } from "./checkpoint.ts";
 import type { TrainingConfig } from "./config.ts";
 import type { Computing } from "./device.ts";
@@ -49,6 +50,10 @@ export type TrainingEvent =
   | { readonly kind: "checkpoint"; readonly step: number; readonly path: string }
   /** Training is over: the steps are done, or `why` says what ended it before. */
   | { readonly kind: "trained"; readonly why: string; readonly best: BestValidation }
+  /** What the planned steps do, in words. */
+  | { readonly kind: "planned"; readonly text: string }
+  /** Where the time of the planned steps went; `trace` is the file for chrome://tracing or Perfetto. */
+  | { readonly kind: "profile"; readonly profile: Profile; readonly trace: string }
   /** The test photographs are being scored, or the report written. */
   | { readonly kind: "phase"; readonly name: "test" | "report" };
 

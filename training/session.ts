@@ -62,7 +62,11 @@ export class Session implements Disposable {
   #batch: Parts = [];
 
   /** Makes detector, optimizer and loader at step 0; `makeDetector(config)` gives the detector. */
-  constructor(config: TrainingConfig, splits: Splits, detector = makeDetector(config)) {
+  constructor(
+    config: TrainingConfig,
+    splits: Splits,
+    detector: CoritDetector = makeDetector(config),
+  ) {
     this.#config = config;
     this.#splits = splits;
     this.detector = detector;
@@ -90,6 +94,11 @@ export class Session implements Disposable {
   /** Steps done. */
   get step(): number {
     return this.#optimizer.optimizer.steps;
+  }
+
+  /** What the planned passes of a step do, in words. */
+  explainPlan(): string {
+    return this.#step.explainPlan();
   }
 
   /** Crops in a step. */

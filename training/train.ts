@@ -1,7 +1,9 @@
 // A training from its configuration to its report, or from where it was interrupted.
 
+import { join } from "node:path";
 import { InterruptedError, NumericError } from "../errors.ts";
 import type { GroupGsnr } from "../instruments/gsnr.ts";
+import { startProfile, stopProfile } from "../tensor/profile.ts";
 import {
   type BestValidation,
   loadBest,
@@ -12,6 +14,7 @@ import {
 import type { TrainingConfig } from "./config.ts";
 import { type Computing, useDevice } from "./device.ts";
 import type { TrainingListener } from "./events.ts";
+import { writeFileAtomically } from "./files.ts";
 import { GsnrProbe, hasTwins } from "./gsnr_probe.ts";
 import { MetricsLog, type TrainingRow } from "./metrics_log.ts";
 import { makeDetector } from "./model.ts";
@@ -48,6 +51,38 @@ export interface TrainingResult {
  * @throws {InterruptedError} where the signal was aborted; what was done can be gone on with.
  * @throws {NumericError} where a number became infinite or NaN; the last checkpoint is kept.
  * @throws {ConfigError | DataError | DeviceError} where the configuration does not fit data or machine.
+ *
+ * @example
+ * ```ts
+ * import { CropSet, emptyCropSetArrays } from "@corit/corit/data";
+ * import { parseTrainingConfig, train } from "@corit/corit/training";
+ * import { assertEquals } from "@std/assert";
+ *
+ * // Noise, to see a run from its beginning to its end; leave `splits` out for the starter benchmark.
+ * const arrays = emptyCropSetArrays(16, 16, 0);
+ * crypto.getRandomValues(new Uint8Array(arrays.pixels.length)).forEach((byte, at) => arrays.pixels[at] = byte);
+ * for (let row = 0; row < 16; row++) {
+ *   arrays.labels[row] = arrays.families[row] = row % 2;
+ *   arrays.pairs[row] = arrays.sources[row] = row >> 1;
+ * }
+ * const sourceNames = Array.from({ length: 8 }, (_, number) => `photograph ${number}`);
+ * const recipeLines = new Array(16).fill("{}");
+ * const set = new CropSet(arrays, { familyNames: ["real", "swap"], sourceNames, recipeLines });
+ *
+ * const folder = await Deno.makeTempDir();
+ * const config = parseTrainingConfig({
+ *   out: `${folder}/run`,
+ *   families: ["swap"],
+ *   testFamilies: [],
+ *   imageSize: 16,
+ *   batchPairs: 2,
+ *   steps: 2,
+ *   gsnrEvery: 0,
+ * });
+ * const { summary } = await train(config, { splits: { train: set, validation: set, test: set } });
+ * assertEquals(summary.steps, 2);
+ * await Deno.remove(folder, { recursive: true });
+ * ```
  */
 export async function train(
   config: TrainingConfig,
@@ -62,6 +97,14 @@ export async function train(
  *
  * @throws {FileError} where there is no run.
  * @throws {FormatError} where its newest checkpoint is damaged; the message names the file.
+ *
+ * @example
+ * ```ts
+ * import { resume } from "@corit/corit/training";
+ * import { assertRejects } from "@std/assert";
+ *
+ * await assertRejects(() => resume("runs/none"), Error, "there is no run in runs/none");
+ * ```
  */
 export async function resume(path: string, options: ResumeOptions = {}): Promise<TrainingResult> {
   const folder = await RunFolder.open(path);
@@ -128,7 +171,18 @@ async function run(
     checkpoint?.state.seconds ?? 0,
     options,
   );
-  await course.runToEnd();
+  const profile = config.profile ? startProfile() : undefined;
+  try {
+    await course.runToEnd();
+  } finally {
+    stopProfile();
+  }
+  if (config.explainPlan) onEvent({ kind: "planned", text: session.explainPlan() });
+  if (profile) {
+    const trace = join(folder.path, "trace.json");
+    await writeFileAtomically(trace, profile.chromeTrace());
+    onEvent({ kind: "profile", profile, trace });
+  }
   return { folder, summary: await finish(folder, splits, session, course, computing, options) };
 }
 
