@@ -19,7 +19,7 @@ export interface CoritParts {
   readonly hri: boolean;
   /** The tapped blocks, counted from 1, in ascending order. Empty: the preset's own choice, {@linkcode defaultTaps}. */
   readonly taps: readonly number[];
-  /** One fixed factor for each tapped block under `hri`; empty: all 1. */
+  /** How much each tapped block counts under `hri`, relative to the others; empty: the same for each. */
   readonly tapWeights: readonly number[];
   /** Directions of the classes real and forged, [2, width]: for the proxy `text`. */
   readonly textDirections?: Tensor;
@@ -81,6 +81,10 @@ export function settleParts(
   }
   if (tapWeights.length > 0 && tapWeights.length !== taps.length) {
     problems.push(`there are ${tapWeights.length} tapWeights for ${taps.length} taps`);
+  }
+  const counts = tapWeights.every((weight) => Number.isFinite(weight) && weight >= 0);
+  if (!counts || (tapWeights.length > 0 && Math.max(...tapWeights) === 0)) {
+    problems.push(`tapWeights must be at least 0 and not all 0, but are [${tapWeights}]`);
   }
   if (!Number.isFinite(rsiAlpha) || rsiAlpha < 0) {
     problems.push(`rsiAlpha must be a number of at least 0, but is ${rsiAlpha}`);

@@ -12,14 +12,15 @@ export interface HierarchyOptions {
   readonly grid: Grid;
   /** 1 inside the region over which patches are averaged, [batch, patches]. */
   readonly mask: Tensor;
-  /** One fixed factor for each depth; all 1 by default. */
+  /** How much each depth counts, relative to the others; the same for each by default. */
   readonly weights?: readonly number[];
 }
 
 /**
- * Joins the depths: for each, the normalized class token and the mean of the region's normalized patch tokens, times
- * the depth's fixed weight (the role is the abstract's of arXiv 2603.24057; the formula is our reading). Nothing is
- * learned; gradients flow into every depth.
+ * Joins the depths: for each, the normalized class token and the normalized mean of the region's patch tokens, times
+ * a fixed factor (the role is the abstract's of arXiv 2603.24057; the formula is our reading). The factors are the
+ * weights, scaled such that the result is as long as one normalized token, whatever the number of depths: then the
+ * head learns as fast as on one. Nothing here is learned; gradients flow into every depth.
  *
  * @param depths Tokens [batch, 1 + patches, width] after each tapped block, shallow first.
  * @returns [batch, depths * 2 * width].
@@ -38,20 +39,21 @@ export interface HierarchyOptions {
  */
 export function integrateHierarchy(depths: readonly Tensor[], options: HierarchyOptions): Tensor {
   const { grid, mask, weights = depths.map(() => 1) } = options;
-  if (depths.length === 0 || weights.length !== depths.length) {
+  const length = Math.sqrt(2 * weights.reduce((sum, weight) => sum + weight * weight, 0));
+  if (depths.length === 0 || weights.length !== depths.length || !(length > 0)) {
     throw new ConfigError(
-      `integrateHierarchy: ${depths.length} depths and ${weights.length} weights; give at least ` +
-        "one depth, and one weight for each",
+      `integrateHierarchy: ${depths.length} depths and the weights [${
+        weights.join(", ")
+      }]; give at ` +
+        "least one depth, and one weight for each, not all 0",
     );
   }
   return concat(
     depths.flatMap((tokens, at) => {
-      const normalized = normalizeTokens(tokens);
-      const parts = [
-        classTokenOf(normalized),
-        regionMean(patchTokensOf(normalized, grid), mask),
-      ];
-      return weights[at] === 1 ? parts : parts.map((part) => mul(part, weights[at]));
+      const region = regionMean(patchTokensOf(tokens, grid), mask);
+      return [classTokenOf(tokens), region].map((part) =>
+        mul(normalizeTokens(part), weights[at] / length)
+      );
     }),
     1,
   );

@@ -370,6 +370,8 @@ Deno.test("options that do not fit are refused by name", () => {
   refuse({ taps: [2, 1] }, "ascending");
   refuse({ taps: [1, 3] }, "blocks of 1 to 2");
   refuse({ tapWeights: [1] }, "1 tapWeights for 2 taps");
+  refuse({ tapWeights: [0, 0] }, "not all 0");
+  refuse({ tapWeights: [1, -1] }, "at least 0");
   refuse({ rsiAlpha: -1 }, "rsiAlpha");
   refuse({ classToken: false }, "class token");
   refuse({ proxy: "text" }, "needs textDirections");
