@@ -44,6 +44,7 @@ export interface Checkpoint {
   readonly weights: Uint8Array;
   /** The optimizer's tensors. */
   readonly optimizer: Uint8Array;
+  /** Everything else. */
   readonly state: CheckpointState;
 }
 

@@ -36,6 +36,22 @@ export interface Detection {
  * Looks at an image through windows of the detector's size; {@linkcode windowsOf} says how they are placed.
  *
  * The mean over the windows is steady for what covers the whole frame; a small forged region shows in single windows.
+ *
+ * @throws {DataError} where the image is too narrow.
+ *
+ * @example
+ * ```ts
+ * import { CoritDetector } from "@corit/corit";
+ * import { detect } from "@corit/corit/training";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const detector = CoritDetector.create({ preset: "starter", seed: 0 });
+ * const image = { width: 128, height: 64, data: new Uint8Array(128 * 64 * 3) };
+ * const { probability, windows, tokens } = detect(detector, image);
+ * assertEquals(windows.map(({ left }) => left), [0, 64]);
+ * assertEquals([tokens.gridHeight, tokens.gridWidth], [8, 16]);
+ * assertEquals(probability, (windows[0].probability + windows[1].probability) / 2);
+ * ```
  */
 export function detect(detector: CoritDetector, image: Image): Detection {
   const size = detector.backbone.config.imageSize;

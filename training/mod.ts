@@ -1,17 +1,37 @@
 /**
- * A training run: its configuration, the loop, the folder it leaves, and what was trained.
+ * A training run: its configuration, its folder, the loop with checkpoints and resuming, and what is done with the
+ * trained detector.
  *
  * @module
  */
 
+export { type BestValidation, type Checkpoint, type CheckpointState } from "./checkpoint.ts";
 export { parseTrainingConfig, type TrainingConfig } from "./config.ts";
+export { detect, type Detection, type WindowScore } from "./detection.ts";
+export { type Computing, useDevice } from "./device.ts";
+export type { TrainingEvent, TrainingListener } from "./events.ts";
 export { removeUnfinished, writeFileAtomically, writeFolderAtomically } from "./files.ts";
-export * from "./train.ts";
-export * from "./events.ts";
-export * from "./trained.ts";
-export type { Splits, SplitCounts } from "./splits.ts";
-export type { Computing } from "./device.ts";
-export type { RunFolder } from "./run_folder.ts";
-export type { TrainingSummary } from "./results.ts";
-export type { BestValidation } from "./checkpoint.ts";
-export type { TrainingRow } from "./metrics_log.ts";
+export { GsnrProbe } from "./gsnr_probe.ts";
+export { readMetrics, type TrainingRow } from "./metrics_log.ts";
+export { testDetector, type TestResult, type TrainingSummary } from "./results.ts";
+export { RunFolder } from "./run_folder.ts";
+export { type Validation } from "./scoring.ts";
+export { Session, type SessionStep } from "./session.ts";
+export {
+  countSplit,
+  type DataConfig,
+  type DataListener,
+  makeSplits,
+  makeTest,
+  type SplitCounts,
+  type Splits,
+} from "./splits.ts";
+export {
+  resume,
+  type ResumeOptions,
+  train,
+  type TrainingResult,
+  type TrainOptions,
+} from "./train.ts";
+export { loadTrained, type TrainedDetector } from "./trained.ts";
+export { type CellMap, type WindowedImage, windowsOf } from "./windows.ts";

@@ -30,6 +30,15 @@ export interface WindowedImage {
  * window is enlarged to it. Everything else keeps its pixels, which carry the traces of forging.
  *
  * @throws {DataError} where the image is more than 20 times as long as broad.
+ *
+ * @example
+ * ```ts
+ * import { windowsOf } from "@corit/corit/training";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const image = { width: 100, height: 64, data: new Uint8Array(100 * 64 * 3) };
+ * assertEquals(windowsOf(image, 64).corners, [[0, 0], [36, 0]]);
+ * ```
  */
 export function windowsOf(image: Image, size: number): WindowedImage {
   const fitted = fit(image, size);
@@ -59,7 +68,9 @@ export function windowPixels({ image, corners, size }: WindowedImage): Float32Ar
 export interface CellMap {
   /** Row by row, `[gridHeight * gridWidth]`. */
   readonly values: Float64Array;
+  /** Cells from top to bottom. */
   readonly gridHeight: number;
+  /** Cells from left to right. */
   readonly gridWidth: number;
 }
 

@@ -65,7 +65,7 @@ Deno.test("an empty object gives the recipe of the starter benchmark", () => {
     rho: 0.01,
     evaluateEvery: 100,
     checkpointEvery: 100,
-    gsnrEvery: 100,
+    gsnrEvery: 175,
     gsnrPairs: 200,
     earlyStopping: 0,
     maxSeconds: 0,
