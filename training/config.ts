@@ -29,6 +29,8 @@ export interface TrainingConfig {
 
   /** Source of the contrastive gradient proxy. */
   cgp: ProxySource;
+  /** Safetensors file with the class directions of the proxy `text`; empty for the other proxies. */
+  textDirections: string;
   /** Region refinement mask: pool over the tokens where the proxy is strong and steady. */
   rrm: boolean;
   /** Regional signal injection: add the region's signal to its tokens. */

@@ -77,6 +77,11 @@ export const trainingOptions: OptionDefinition<TrainingConfig> = defineOptions<T
         "attention",
         "source of the contrastive gradient proxy",
       ),
+      textDirections: row(
+        z.string(),
+        "",
+        'safetensors file for cgp text: "directions" [2, width], real then forged',
+      ),
       rrm: row(z.boolean(), false, "region refinement mask"),
       rsi: row(z.boolean(), false, "regional signal injection"),
       rsiAlpha: row(amount, 0.1, "norm of the injected signal relative to the token's"),
@@ -198,6 +203,12 @@ function checkTogether(config: TrainingConfig): void {
     throw new ConfigError(
       `family "${shared}" cannot be trained on and held back for the cross-domain test: ` +
         `leave it out of families or of testFamilies`,
+    );
+  }
+  if ((config.cgp === "text") !== (config.textDirections !== "")) {
+    throw new ConfigError(
+      `cgp text and textDirections go together, but cgp is ${config.cgp} and textDirections is ` +
+        `"${config.textDirections}"`,
     );
   }
   if (imageSize % patchSize !== 0) {

@@ -14,9 +14,17 @@ import {
   sgd,
   warmupCosine,
 } from "../optim/mod.ts";
+import { FormatError } from "../errors.ts";
+import { decodeSafetensors, type Tensor } from "../tensor/mod.ts";
 import type { TrainingConfig } from "./config.ts";
+import { fileError } from "./files.ts";
 
-/** Makes the detector; its weights follow from the seed. */
+/**
+ * Makes the detector; its weights follow from the seed.
+ *
+ * @throws {ConfigError} where its options contradict each other.
+ * @throws {FileError | FormatError} where the text directions cannot be read.
+ */
 export function makeDetector(config: TrainingConfig): CoritDetector {
   const { detector: kind, preset, seed, imageSize, patchSize, patchInputs } = config;
   const { pooling, dropout, dropPath, maskLossWeight, labelSmoothing } = config;
@@ -34,7 +42,31 @@ export function makeDetector(config: TrainingConfig): CoritDetector {
     maskLossWeight,
     labelSmoothing,
     ...(kind === "corit" ? { proxy, rrm, rsi, rsiAlpha, hri, taps } : {}),
+    ...(kind === "corit" && proxy === "text"
+      ? { textDirections: readDirections(config.textDirections) }
+      : {}),
   });
+}
+
+/** The class directions in a safetensors file. */
+function readDirections(path: string): Tensor {
+  let bytes: Uint8Array;
+  try {
+    bytes = Deno.readFileSync(path);
+  } catch (error) {
+    throw fileError("read", path, error);
+  }
+  let directions: Tensor | undefined;
+  try {
+    ({ directions } = decodeSafetensors(bytes).tensors);
+  } catch (cause) {
+    if (!(cause instanceof FormatError)) throw cause;
+    throw new FormatError(`${path}: ${cause.message}`, { cause });
+  }
+  if (directions === undefined) {
+    throw new FormatError(`${path}: there is no tensor "directions" in it, [2, width]`);
+  }
+  return directions;
 }
 
 /** The optimizer of a run, and the average of the weights where there is one. */

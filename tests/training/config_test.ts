@@ -26,6 +26,7 @@ Deno.test("an empty object gives the recipe of the starter benchmark", () => {
     dropout: 0,
     dropPath: 0,
     cgp: "attention",
+    textDirections: "",
     rrm: false,
     rsi: false,
     rsiAlpha: 0.1,
@@ -73,6 +74,8 @@ Deno.test("an empty object gives the recipe of the starter benchmark", () => {
     seed: 0,
     device: "auto",
     threads: 0,
+    profile: false,
+    explainPlan: false,
   });
 });
 
@@ -144,6 +147,10 @@ const refused: [object: Record<string, unknown>, message: string][] = [
     { families: ["swap"], testFamilies: ["swap"] },
     'family "swap" cannot be trained on and held back for the cross-domain test: ' +
     "leave it out of families or of testFamilies",
+  ],
+  [
+    { cgp: "text" },
+    'cgp text and textDirections go together, but cgp is text and textDirections is ""',
   ],
   [{ imageSize: 60 }, "imageSize 60 is not a multiple of patchSize 8: try 64"],
 ];
