@@ -16,7 +16,7 @@ import { computingRows } from "./computing_options.ts";
 interface DetectOptions {
   json: boolean;
   heatmaps: string;
-  show: "region" | "tokens";
+  show: "auto" | "region" | "tokens";
   device: "auto" | "wasm" | "reference" | "webgpu";
   threads: number;
 }
@@ -41,9 +41,10 @@ const detectOptions = defineOptions<DetectOptions>({
       json: row(z.boolean(), false, "print a line of JSON for each image, and nothing else"),
       heatmaps: row(z.string(), "", "folder for the heat maps; RUN/heatmaps where not given"),
       show: row(
-        z.enum(["region", "tokens"]),
-        "region",
-        "what they show: where the detector looks, or how forged each patch seems",
+        z.enum(["auto", "region", "tokens"]),
+        "auto",
+        "what they show: the region that the detector reads (trained with --rrm), or how forged " +
+          "each patch seems",
       ),
     }),
     ...group("Run", computingRows),
@@ -100,7 +101,8 @@ async function look(
   const image = await readImage(path);
   const detection = detect(detector, image);
   const { data: pixels, width, height } = detection.view.image;
-  const png = await heatmapPng({ ...detection[show], pixels, width, height, opacity: 0.65 });
+  const chosen = show === "auto" ? (detector.parts?.rrm ? "region" : "tokens") : show;
+  const png = await heatmapPng({ ...detection[chosen], pixels, width, height, opacity: 0.65 });
   await writeFileAtomically(heatmap, png);
   return detection;
 }
