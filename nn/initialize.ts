@@ -1,7 +1,7 @@
 // Initial values, drawn on the CPU so that every device starts from the same numbers.
 
 import { ShapeError } from "../errors.ts";
-import { tensor } from "../tensor/create.ts";
+import { tensor, zeros } from "../tensor/create.ts";
 import { RandomStream } from "../tensor/random.ts";
 import { type Shape, showShape, sizeOf } from "../tensor/shape.ts";
 import { defaultDevice, type Device, executorOf } from "../tensor/device.ts";
@@ -61,10 +61,9 @@ export function makeParameter(
   options: LayerOptions,
 ): Parameter {
   const { device = defaultDevice() } = options;
-  const values = drawing
-    ? initialize(shape, streamOf(options.random).fork(name))
-    : new Float32Array(sizeOf(shape));
   const dtype = executorOf(device).defaultDType;
+  if (!drawing) return new Parameter(zeros(shape, { dtype, device }));
+  const values = initialize(shape, streamOf(options.random).fork(name));
   return new Parameter(tensor(values, { shape, dtype, device }));
 }
 

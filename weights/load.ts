@@ -47,8 +47,8 @@ function checkFinite(source: string, name: string, values: StoredValues): void {
 /**
  * Fills a model with the tensors of a file, whatever their convention of naming.
  *
- * All names and shapes are checked before anything is written. Tensors are read one by one into the model's own, so
- * that no more memory is taken beside the model than a few times its largest tensor.
+ * All names and shapes are checked before anything is written. Tensors are read piece by piece into the model's own, so
+ * that loading takes a few megabytes beside the model (and beside the file's bytes where it is ONNX).
  *
  * @throws {FormatError} No convention fits the names, or the file is damaged.
  * @throws {StateError} Tensors are missing, left over, or of other shapes; the message names every one.
@@ -92,11 +92,14 @@ export async function loadWeights(
   for (const { ours, theirs, transposed } of matches) {
     let offset = 0;
     for (const name of theirs) {
-      const values = await source.read(name);
-      checkFinite(source.title, name, values);
-      const shape = source.shapes.get(name)!;
-      fill(state[ours], offset, values, transposed ? shape : [values.length], transposed);
-      offset += values.length;
+      // A transposed one is needed whole.
+      const pieces = transposed ? [await source.read(name)] : source.pieces(name);
+      for await (const values of pieces) {
+        checkFinite(source.title, name, values);
+        const shape = transposed ? source.shapes.get(name)! : [values.length];
+        fill(state[ours], offset, values, shape, transposed);
+        offset += values.length;
+      }
     }
   }
   const loaded = matches.map(({ ours }) => ours);

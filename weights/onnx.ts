@@ -230,19 +230,23 @@ export function readOnnx(bytes: Uint8Array, title: string): OnnxSource {
   );
   const isQuantized = (weight: Weight): weight is Weight & { quantization: Quantization } =>
     weight.quantization !== undefined;
+  const read = (name: string): StoredValues => {
+    const weight = weights.get(name);
+    if (!weight) throw new FormatError(`${title}: there is no weight ${JSON.stringify(name)}`);
+    const { tensor, transposed } = weight;
+    const values = isQuantized(weight)
+      ? dequantize(name, weight, stored)
+      : Float32Array.from(numbersOf(name, tensor));
+    return transposed ? transposedValues(values, shapeOf(tensor)) : values;
+  };
   return {
     title,
     shapes,
     constants,
     quantized: [...weights].filter(([, weight]) => isQuantized(weight)).map(([name]) => name),
-    read(name: string): Promise<StoredValues> {
-      const weight = weights.get(name);
-      if (!weight) throw new FormatError(`${title}: there is no weight ${JSON.stringify(name)}`);
-      const { tensor, transposed } = weight;
-      const values = isQuantized(weight)
-        ? dequantize(name, weight, stored)
-        : Float32Array.from(numbersOf(name, tensor));
-      return Promise.resolve(transposed ? transposedValues(values, shapeOf(tensor)) : values);
+    read: (name) => Promise.resolve().then(() => read(name)),
+    async *pieces(name) {
+      yield await Promise.resolve(read(name));
     },
     [Symbol.dispose]: () => {},
   };

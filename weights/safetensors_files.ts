@@ -8,6 +8,7 @@ import {
   type SafetensorsPlace,
   safetensorsValues,
 } from "../tensor/safetensors.ts";
+import { sizeOf } from "../tensor/shape.ts";
 import { reasonOf } from "./files.ts";
 import type { StoredValues, TensorSource } from "./source.ts";
 
@@ -18,14 +19,18 @@ interface Shard {
   readonly places: Readonly<Record<string, SafetensorsPlace>>;
 }
 
-/** Bytes `start` to `end` of a file. */
+/** Elements of a piece of a tensor. */
+const pieceLength = 1 << 19;
+
+/** Bytes `start` to `end` of a file, in an array of their own or at the beginning of `into`. */
 async function readRange(
   file: Deno.FsFile,
   path: string,
   start: number,
   end: number,
+  into: Uint8Array = new Uint8Array(end - start),
 ): Promise<Uint8Array> {
-  const bytes = new Uint8Array(end - start);
+  const bytes = into.subarray(0, end - start);
   await file.seek(start, Deno.SeekMode.Start);
   for (let done = 0; done < bytes.length;) {
     const count = await file.read(bytes.subarray(done));
@@ -159,6 +164,12 @@ export async function openSafetensors(path: string): Promise<TensorSource> {
     close();
     throw error;
   }
+  const find = (name: string) => {
+    const shard = homes.get(name);
+    if (!shard) throw new FormatError(`${entry}: there is no tensor ${JSON.stringify(name)}`);
+    return { ...shard, place: shard.places[name] };
+  };
+  let room: Uint8Array<ArrayBuffer> | undefined;
   const homes = new Map(
     shards.flatMap((shard) => Object.keys(shard.places).map((name) => [name, shard] as const)),
   );
@@ -166,11 +177,27 @@ export async function openSafetensors(path: string): Promise<TensorSource> {
     title: entry,
     shapes: new Map([...homes].map(([name, { places }]) => [name, places[name].shape])),
     async read(name: string): Promise<StoredValues> {
-      const shard = homes.get(name);
-      if (!shard) throw new FormatError(`${entry}: there is no tensor ${JSON.stringify(name)}`);
-      const { type, shape, start, end } = shard.places[name];
-      const bytes = await readRange(shard.file, shard.path, start, end);
+      const { file, path, place: { type, shape, start, end } } = find(name);
+      const bytes = await readRange(file, path, start, end);
       return safetensorsValues(name, { type, shape, bytes }).values;
+    },
+    async *pieces(name: string): AsyncGenerator<StoredValues> {
+      const { file, path, place: { type, shape, start, end } } = find(name);
+      const width = (end - start) / sizeOf(shape);
+      room ??= new Uint8Array(8 * pieceLength);
+      for (let at = start; at < end; at += width * pieceLength) {
+        const bytes = await readRange(
+          file,
+          path,
+          at,
+          Math.min(end, at + width * pieceLength),
+          room,
+        );
+        // The common type is used where it lies.
+        yield type === "F32"
+          ? new Float32Array(room.buffer, 0, bytes.length / 4)
+          : safetensorsValues(name, { type, shape, bytes }).values;
+      }
     },
     [Symbol.dispose]: close,
   };

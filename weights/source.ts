@@ -21,4 +21,12 @@ export interface TensorSource extends Disposable {
    * @throws {FileError} The file cannot be read.
    */
   read(name: string): Promise<StoredValues>;
+  /**
+   * The values of one tensor in pieces, in order, so that a large one is never whole in memory. A piece is overwritten
+   * by the next.
+   *
+   * @throws {FormatError} The file is damaged.
+   * @throws {FileError} The file cannot be read.
+   */
+  pieces(name: string): AsyncIterable<StoredValues>;
 }
