@@ -1,6 +1,7 @@
 // The linear layer.
 
 import { type Activation, matmul } from "../tensor/operations/matmul.ts";
+import { gelu, relu, sigmoid, silu, tanh } from "../tensor/operations/pointwise.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import {
   defaultBias,
@@ -9,6 +10,7 @@ import {
   type LayerOptions,
   makeParameter,
 } from "./initialize.ts";
+import type { LowRankUpdate } from "./low_rank.ts";
 import { Module } from "./module.ts";
 import type { Parameter } from "./parameter.ts";
 
@@ -21,6 +23,17 @@ export interface LinearOptions extends LayerOptions {
   /** Initial bias; PyTorch's default where absent. */
   readonly initialBias?: Initializer;
 }
+
+/** The activations alone, for where one cannot follow the product itself. */
+const activations: Readonly<Record<Activation, (x: Tensor) => Tensor>> = {
+  relu,
+  gelu: (x) => gelu(x),
+  geluTanh: (x) => gelu(x, "tanh"),
+  geluQuick: (x) => gelu(x, "quick"),
+  silu,
+  sigmoid,
+  tanh,
+};
 
 /**
  * y = x weight' + bias over the last axis.
@@ -41,6 +54,8 @@ export class Linear extends Module {
   readonly weight: Parameter;
   /** [outputs]. */
   readonly bias: Parameter | undefined;
+  /** What is added to the output, if `tune` gave it such an update. */
+  lowRank: LowRankUpdate | undefined = undefined;
 
   /** A layer from `inputs` to `outputs` features. */
   constructor(inputs: number, outputs: number, options: LinearOptions) {
@@ -54,10 +69,10 @@ export class Linear extends Module {
 
   /** x [..., inputs] -> [..., outputs], with an activation where one is named. */
   forward(x: Tensor, activation?: Activation): Tensor {
-    return matmul(x, this.weight.value, {
-      transposeB: true,
-      bias: this.bias?.value,
-      activation,
-    });
+    const { weight, bias, lowRank } = this;
+    const options = { transposeB: true, bias: bias?.value };
+    if (!lowRank) return matmul(x, weight.value, { ...options, activation });
+    const updated = matmul(x, weight.value, options).add(lowRank.forward(x));
+    return activation ? activations[activation](updated) : updated;
   }
 }

@@ -38,6 +38,7 @@ export {
   xavierUniform,
 } from "./initialize.ts";
 export { Linear, type LinearOptions } from "./linear.ts";
+export { LowRankUpdate, mergeLowRank } from "./low_rank.ts";
 export { Mlp, type MlpOptions } from "./mlp.ts";
 export { Module } from "./module.ts";
 export { BatchNorm2d, GroupNorm, LayerNorm, type NormOptions } from "./norm.ts";
@@ -55,6 +56,14 @@ export { type Layer, Sequential } from "./sequential.ts";
 export type { LoadOptions, LoadReport, StateDict } from "./state.ts";
 export { ModelSummary, type SummaryRow } from "./summary.ts";
 export { LayerScale, TransformerBlock, type TransformerBlockOptions } from "./transformer_block.ts";
+export {
+  type LowRankTarget,
+  tune,
+  type TunedParameters,
+  type TuneOptions,
+  type TuningWay,
+  tuningWays,
+} from "./tune.ts";
 export {
   type BlockInfo,
   type TokenOptions,
