@@ -1,3 +1,5 @@
+// How well a gradient proxy stands for the true gradient.
+
 import { assert, assertAlmostEquals, assertEquals, assertThrows } from "@std/assert";
 import { gradients } from "../../autograd/mod.ts";
 import { gradientProxy, measureFidelity, proxyFidelity } from "../../corit/mod.ts";

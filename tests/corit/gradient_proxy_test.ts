@@ -1,3 +1,5 @@
+// Gradient proxies against their definitions, computed directly.
+
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { gradients } from "../../autograd/mod.ts";
 import { gradientProxy, proxySources, withoutFineDetail } from "../../corit/mod.ts";

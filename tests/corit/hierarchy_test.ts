@@ -1,3 +1,5 @@
+// The hierarchy: what it joins, in which order, with which weights.
+
 import { assertAlmostEquals, assertEquals, assertThrows } from "@std/assert";
 import { gradientCheck } from "../../autograd/mod.ts";
 import { integrateHierarchy } from "../../corit/mod.ts";

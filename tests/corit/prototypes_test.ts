@@ -1,3 +1,5 @@
+// Prototypes: class means that training alone moves.
+
 import { assertEquals, assertThrows } from "@std/assert";
 import { Prototypes } from "../../corit/mod.ts";
 import { ConfigError } from "../../errors.ts";

@@ -1,3 +1,5 @@
+// The region mask: which patches it keeps, and what that does to the variance.
+
 import { assert, assertEquals } from "@std/assert";
 import { regionMask, regionMean } from "../../corit/mod.ts";
 import { RandomStream, recordingOn, slice, type Tensor, tensor } from "../../tensor/mod.ts";

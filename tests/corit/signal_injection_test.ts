@@ -1,3 +1,5 @@
+// Signal injection: a fixed ratio at every depth, a constant to differentiation.
+
 import { assert, assertEquals } from "@std/assert";
 import { gradients } from "../../autograd/mod.ts";
 import { injectSignal } from "../../corit/mod.ts";
