@@ -1,3 +1,5 @@
+// Gradients: where they flow, what they cost in memory, and what is refused.
+
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { GradientError } from "../../errors.ts";
 import {

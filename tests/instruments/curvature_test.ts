@@ -1,3 +1,5 @@
+// Curvature of functions whose Hessian is known.
+
 import { assert, assertAlmostEquals, assertEquals, assertThrows } from "@std/assert";
 import { ConfigError, ValueError } from "../../errors.ts";
 import {

@@ -1,3 +1,5 @@
+// Exact and streaming GSNR against a plain loop over units.
+
 import { assert, assertAlmostEquals, assertEquals, assertThrows } from "@std/assert";
 import { gradients, type PerSampleStatistics, perSampleStatistics } from "../../autograd/mod.ts";
 import { GradientError, ValueError } from "../../errors.ts";

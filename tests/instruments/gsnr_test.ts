@@ -1,3 +1,5 @@
+// The gradient signal-to-noise ratio of known gradients.
+
 import { assert, assertAlmostEquals, assertThrows } from "@std/assert";
 import { ValueError } from "../../errors.ts";
 import { measureGsnr } from "../../instruments/mod.ts";

@@ -3,14 +3,13 @@
 import { assert, assertAlmostEquals, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { ConfigError, GradientError, NumericError, ShapeError } from "../../errors.ts";
 import { gradients } from "../../autograd/mod.ts";
-import { BatchNorm2d, Dropout, Linear, Module, VisionTransformer } from "../../nn/mod.ts";
+import { BatchNorm2d, Linear, Module, VisionTransformer } from "../../nn/mod.ts";
 import {
   adamW,
   clipNorm,
   ema,
   type Optimizer,
   sam,
-  type SamOptions,
   sgd,
   trainStep,
   trainStepSync,
@@ -27,50 +26,7 @@ import {
 } from "../../tensor/mod.ts";
 import { allDevices } from "../conformance/devices.ts";
 import { type Bare, bare } from "./drive.ts";
-
-const device = "reference";
-
-/** A network with dropout, so that random numbers matter. */
-class Network extends Module {
-  readonly first: Linear;
-  readonly drop: Dropout;
-  readonly second: Linear;
-
-  constructor(seed: number, where: "reference" | "wasm" | "webgpu" = device, rate = 0.5) {
-    super();
-    const random = new RandomStream(seed);
-    this.first = new Linear(4, 16, { random: random.fork("first"), device: where });
-    this.drop = new Dropout(rate, random.fork("drop"));
-    this.second = new Linear(16, 2, { random: random.fork("second"), device: where });
-  }
-
-  forward(x: Tensor): Tensor {
-    return this.second.forward(this.drop.forward(this.first.forward(x, "tanh")));
-  }
-}
-
-interface Batch {
-  readonly x: Tensor;
-  readonly y: Tensor;
-}
-
-function batchOf(seed: number, where: "reference" | "wasm" | "webgpu" = device, rows = 12): Batch {
-  const random = new RandomStream(seed);
-  return {
-    x: randomUniform([rows, 4], { random, low: -1, device: where }),
-    y: tensor(Int32Array.from({ length: rows }, () => random.integer(2)), { device: where }),
-  };
-}
-
-const loss = (model: Network, { x, y }: Batch): Tensor => crossEntropy(model.forward(x), y);
-
-function bits(model: Module): Record<string, number[]> {
-  return Object.fromEntries(
-    Object.entries(model.stateDict()).map(([name, value]) => [name, [...value.dataSync()]]),
-  );
-}
-
-const square = (model: Bare): Tensor => model.weights[0].value.square().sum();
+import { type Batch, batchOf, bits, device, loss, Network, square } from "./network.ts";
 
 Deno.test("a step tells the loss, the norm and the rate from before it, and lowers the loss", async () => {
   const model = bare(device, [3, 4]);
@@ -260,63 +216,6 @@ Deno.test("a loss that is no scalar is refused", () => {
     (m) => m.weights[0].value.square(),
   );
   assertThrows(() => step(undefined), GradientError, "must be a scalar");
-});
-
-Deno.test("SAM's radius may follow the step, and zero leaves the climb out", () => {
-  const contexts: unknown[] = [];
-  const model = bare(device, [3, 4]);
-  const optimizer = sam(sgd({ learningRate: 0.1 }), {
-    radius: ({ step, loss, gradientNorm, learningRate }) => {
-      contexts.push([step, loss, gradientNorm, learningRate]);
-      return step === 0 ? 0 : 5;
-    },
-  });
-  const step = trainStepSync(model, optimizer, square);
-  assertEquals(step(undefined).losses, [25]);
-  assertEquals(optimizer.lastRadius, 0);
-  const { losses } = step(undefined);
-  // From |w| = 4 five further out along w.
-  assertEquals(losses.map((value) => Math.round(value)), [16, 81]);
-  assertEquals(contexts.map((context) => (context as number[]).map(Math.round)), [
-    [0, 25, 10, 0],
-    [1, 16, 8, 0],
-  ]);
-  assertThrows(() => sam(sgd({ learningRate: 1 }), { radius: -1 }), ConfigError, "not negative");
-  const wild = sam(sgd({ learningRate: 1 }), { radius: () => NaN });
-  const stuck = trainStepSync(bare(device, [1]), wild, square);
-  assertThrows(() => stuck(undefined), ConfigError, "radius");
-});
-
-/** Where SAM looks: the weights at the top of its climb. */
-function topOf(options: SamOptions): number[] {
-  const model = bare(device, [3, -4], [2]);
-  const tops: number[][] = [];
-  const step = trainStepSync(model, sam(sgd({ learningRate: 0 }), options), ({ weights }) => {
-    tops.push(weights.flatMap(({ value }) => [...value.dataSync()]));
-    const [a, b] = weights.map(({ value }) => value);
-    return a.mul(tensor([1, 2], { device })).sum().add(b.mul(2).sum());
-  });
-  step(undefined);
-  return tops[1];
-}
-
-function assertNear(found: number[], expected: number[]): void {
-  assertEquals(found.length, expected.length);
-  found.forEach((value, at) => assertAlmostEquals(value, expected[at], 1e-10));
-}
-
-Deno.test("SAM climbs along the gradient, over some parameters only, or in units of the weights", () => {
-  // The gradient is (1, 2 | 2), of length 3.
-  assertNear(topOf({ radius: 3 }), [4, -2, 4]);
-  assertNear(topOf({ radius: 3, perturb: (name) => name === "weights.1" }), [3, -4, 5]);
-  // ASAM: w^2 g = (9, 32 | 8), | |w| g | = |(3, 8 | 4)| = sqrt(89).
-  const reach = 3 / Math.sqrt(89);
-  assertNear(topOf({ radius: 3, adaptive: true }), [3 + 9 * reach, -4 + 32 * reach, 2 + 8 * reach]);
-  assertThrows(
-    () => topOf({ radius: 3, perturb: (name) => name === "typo" }),
-    ConfigError,
-    "matches none",
-  );
 });
 
 Deno.test("modules are told of first passes only, once for each part of a batch", () => {

@@ -1,3 +1,5 @@
+// Scopes: what they release, what survives, and what use after release says.
+
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { ReleasedError } from "../../errors.ts";
 import { executorOf, keep, Scope, scoped, Tensor, tensor } from "../../tensor/mod.ts";

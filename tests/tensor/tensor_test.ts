@@ -1,3 +1,5 @@
+// Tensors: how they are made, indexed and printed, and what is refused.
+
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { DeviceError, DTypeError, ShapeError, ValueError } from "../../errors.ts";
 import {
