@@ -1,5 +1,6 @@
 // A small network and its batches, for the tests of training steps.
 
+import { assertAlmostEquals, assertEquals } from "@std/assert";
 import { Dropout, Linear, Module } from "../../nn/mod.ts";
 import {
   crossEntropy,
@@ -57,3 +58,9 @@ export function bits(model: Module): Record<string, number[]> {
 }
 
 export const square = (model: Bare): Tensor => model.weights[0].value.square().sum();
+
+/** Throws unless numbers agree to within what float64 allows. */
+export function assertNear(found: number[], expected: number[]): void {
+  assertEquals(found.length, expected.length);
+  found.forEach((value, at) => assertAlmostEquals(value, expected[at], 1e-10));
+}

@@ -1,11 +1,11 @@
 // SAM inside a training step: its radius, and where it climbs to.
 
-import { assertAlmostEquals, assertEquals, assertThrows } from "@std/assert";
+import { assertEquals, assertThrows } from "@std/assert";
 import { ConfigError } from "../../errors.ts";
 import { sam, type SamOptions, sgd, trainStepSync } from "../../optim/mod.ts";
 import { tensor } from "../../tensor/mod.ts";
 import { bare } from "./drive.ts";
-import { device, square } from "./network.ts";
+import { assertNear, device, square } from "./network.ts";
 
 Deno.test("SAM's radius may follow the step, and zero leaves the climb out", () => {
   const contexts: unknown[] = [];
@@ -43,11 +43,6 @@ function topOf(options: SamOptions): number[] {
   });
   step(undefined);
   return tops[1];
-}
-
-function assertNear(found: number[], expected: number[]): void {
-  assertEquals(found.length, expected.length);
-  found.forEach((value, at) => assertAlmostEquals(value, expected[at], 1e-10));
 }
 
 Deno.test("SAM climbs along the gradient, over some parameters only, or in units of the weights", () => {

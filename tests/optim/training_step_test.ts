@@ -26,7 +26,7 @@ import {
 } from "../../tensor/mod.ts";
 import { allDevices } from "../conformance/devices.ts";
 import { type Bare, bare } from "./drive.ts";
-import { type Batch, batchOf, bits, device, loss, Network, square } from "./network.ts";
+import { assertNear, type Batch, batchOf, bits, device, loss, Network, square } from "./network.ts";
 
 Deno.test("a step tells the loss, the norm and the rate from before it, and lowers the loss", async () => {
   const model = bare(device, [3, 4]);
