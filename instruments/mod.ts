@@ -4,6 +4,12 @@
  * @module
  */
 
+export { type CorBound, corBound, type CorBoundOptions } from "./cor_bound.ts";
+export {
+  localCriticalRadius,
+  type LocalRadius,
+  type LocalRadiusOptions,
+} from "./critical_radius.ts";
 export {
   type EigenvalueOptions,
   type ExtremeEigenvalues,
