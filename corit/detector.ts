@@ -31,7 +31,7 @@ import {
 import { gradientProxy, withoutFineDetail } from "./gradient_proxy.ts";
 import type { Grid } from "./grid.ts";
 import { integrateHierarchy } from "./hierarchy.ts";
-import { imageLoss, maskLoss } from "./losses.ts";
+import { imageLoss, maskLoss, sampleLosses } from "./losses.ts";
 import { type BatchTruth, Prototypes } from "./prototypes.ts";
 import { regionMask, regionMean, wholeRegion } from "./region_mask.ts";
 import { injectSignal } from "./signal_injection.ts";
@@ -190,6 +190,18 @@ export class CoritDetector extends Module {
   /** The loss of a batch and its parts. */
   losses(batch: DetectorBatch): DetectorLosses {
     return this.#losses(this.#look(batch.images), batch);
+  }
+
+  /**
+   * The loss of each image by itself, [batch]: for statistics of single images' gradients. Their mean is the loss of
+   * the batch. The prototypes do not move after it.
+   */
+  sampleLosses(batch: DetectorBatch): Tensor {
+    const { grid, logits, tokenLogits } = this.#look(batch.images);
+    return sampleLosses({ image: logits, patches: tokenLogits }, grid, batch, {
+      smoothing: this.#labelSmoothing,
+      weight: this.#maskLossWeight,
+    });
   }
 
   /**

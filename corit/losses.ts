@@ -9,8 +9,10 @@ import {
   mul,
   sum,
   type Tensor,
+  withoutRecording,
 } from "../tensor/mod.ts";
 import { type Grid, patchShare } from "./grid.ts";
+import type { BatchTruth } from "./prototypes.ts";
 
 /**
  * Binary cross-entropy of the images, a scalar.
@@ -44,4 +46,30 @@ export function maskLoss(
   const byImage = mean(losses, 1);
   if (!hasMask) return mean(byImage);
   return div(sum(mul(byImage, hasMask)), maximum(sum(hasMask), 1));
+}
+
+/**
+ * The loss of each image by itself, [batch], whose mean is the loss of the batch: its binary cross-entropy, plus its
+ * patches' where its mask counts, times `weight` and by how much rarer such images make it count.
+ *
+ * @param logits [batch] of the images and [batch, patches] of the patches.
+ */
+export function sampleLosses(
+  logits: { readonly image: Tensor; readonly patches: Tensor },
+  grid: Grid,
+  { labels, masks, hasMask }: BatchTruth,
+  { smoothing, weight }: { readonly smoothing: number; readonly weight: number },
+): Tensor {
+  const target = smoothing === 0 ? labels : add(mul(labels, 1 - smoothing), smoothing / 2);
+  const classification = binaryCrossEntropyWithLogits(logits.image, target, { reduction: "none" });
+  if (!masks) return classification;
+  const ofPatches = binaryCrossEntropyWithLogits(logits.patches, patchShare(masks, grid), {
+    reduction: "none",
+  });
+  const byImage = mul(mean(ofPatches, 1), weight);
+  if (!hasMask) return add(classification, byImage);
+  const [batch] = labels.shape;
+  // Not recorded: a number of the batch, through which no gradient passes from image to image.
+  const share = withoutRecording(() => div(mul(hasMask, batch), maximum(sum(hasMask), 1)));
+  return add(classification, mul(byImage, share));
 }

@@ -27,7 +27,7 @@ export {
 } from "./gradient_proxy.ts";
 export type { Grid } from "./grid.ts";
 export { type HierarchyOptions, integrateHierarchy } from "./hierarchy.ts";
-export { imageLoss, maskLoss } from "./losses.ts";
+export { imageLoss, maskLoss, sampleLosses } from "./losses.ts";
 export { type BatchTruth, Prototypes } from "./prototypes.ts";
 export { regionMask, type RegionMaskOptions, regionMean } from "./region_mask.ts";
 export { injectSignal } from "./signal_injection.ts";

@@ -43,7 +43,7 @@ export interface ReportSample {
   readonly maskPng: Uint8Array;
   /** Whether all of it was forged, so that its mask is white throughout. */
   readonly wholeFrame?: boolean;
-  /** The model's heat map over the forged crop, PNG bytes; left out where the model has none. */
+  /** How likely the model holds each patch to be forged, over the forged crop, PNG bytes; left out where it cannot say. */
   readonly heatmapPng?: Uint8Array;
   /** The region that the model's head reads, over the forged crop, PNG bytes; left out where it reads everything. */
   readonly regionPng?: Uint8Array;

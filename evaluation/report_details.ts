@@ -14,8 +14,9 @@ export function sampleSection({ samples, summary }: RunReport): Markup | undefin
   const ramp = `background:linear-gradient(90deg,${colourStops("inferno", 12).join(",")})`;
   return markup`<h2>Forgeries and what the detector saw</h2>
 <p class="about">From the test photographs. A picture is flagged when its score is at least
-${metricText(summary.threshold)}. Heat map: from ignored<span class="ramp" style="${ramp}"></span>to
-looked at most; it shows where the model looked, not what it proved.</p>
+${metricText(summary.threshold)}. Heat map: how likely the model holds each patch to be forged, from
+0<span class="ramp" style="${ramp}"></span>to 1. It shows what the model takes for a trace, which may be
+wrong.</p>
 <div class="grid two">
 ${samples.map((sample) => sampleCard(sample, summary))}</div>
 `;

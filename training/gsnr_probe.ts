@@ -1,14 +1,18 @@
 // The gradient signal-to-noise ratio of a detector's blocks on a fixed set of twin pairs.
 
 import type { CoritDetector } from "../corit/detector.ts";
-import { gradients } from "../autograd/mod.ts";
 import { augmentation } from "../data/augment.ts";
 import { type Batch, emptyBatch, fillBatch } from "../data/batch.ts";
 import type { CropSet } from "../data/crop_set.ts";
 import { DataError } from "../errors.ts";
-import { type GradientGroup, type GroupGsnr, measureGsnr } from "../instruments/gsnr.ts";
+import type { GradientGroup, GroupGsnr } from "../instruments/gsnr.ts";
+import { measureGsnrInBatches } from "../instruments/gsnr_batches.ts";
+import { recordingOn } from "../tensor/mod.ts";
 import { RandomStream } from "../tensor/random.ts";
 import { detectorBatch } from "./batches.ts";
+
+/** Batches that the pairs are measured in, which are also the jackknife's shards. */
+const batches = 20;
 
 /**
  * Twin pairs that stay the same through a run, so that ratios of different steps compare.
@@ -17,10 +21,10 @@ import { detectorBatch } from "./batches.ts";
  * crops are not independent. Dropout is off, prototypes are not updated.
  */
 export class GsnrProbe {
-  readonly #units: readonly Batch[];
+  readonly #batches: readonly Batch[];
 
-  private constructor(units: readonly Batch[]) {
-    this.#units = units;
+  private constructor(batches: readonly Batch[]) {
+    this.#batches = batches;
   }
 
   /**
@@ -40,13 +44,17 @@ export class GsnrProbe {
       );
     }
     const unchanged = augmentation({ flip: { probability: 0 } });
-    const units: Batch[] = [];
-    for (const pair of random.permutation(twins.length).subarray(0, pairs)) {
-      const unit = emptyBatch(2, set.size);
-      await fillBatch(unit, set.arrays, twins[pair], unchanged, random);
-      units.push(unit);
+    const chosen = random.permutation(twins.length).subarray(0, pairs);
+    const size = Math.ceil(chosen.length / batches);
+    const filled: Batch[] = [];
+    for (let first = 0; first < chosen.length; first += size) {
+      // Real beside forged: two samples side by side are a unit.
+      const rows = Array.from(chosen.subarray(first, first + size)).flatMap((pair) => twins[pair]);
+      const batch = emptyBatch(rows.length, set.size);
+      await fillBatch(batch, set.arrays, rows, unchanged, random);
+      filled.push(batch);
     }
-    return new GsnrProbe(units);
+    return new GsnrProbe(filled);
   }
 
   /** Measures every group of the detector, from the embedding to the head. */
@@ -55,14 +63,14 @@ export class GsnrProbe {
     const wasTraining = detector.training;
     detector.evaluate();
     try {
-      return measureGsnr({
+      return measureGsnrInBatches({
         groups: groupsOf(trained.map(([name]) => name)),
-        units: this.#units.length,
-        gradientsOf: (unit) =>
-          gradients(
-            detector.loss(detectorBatch(this.#units[unit])),
-            trained.map(([, parameter]) => parameter.value),
-          ),
+        parameters: trained.map(([, parameter]) => parameter.value),
+        batches: this.#batches.length,
+        samplesPerUnit: 2,
+        lossesOf: (batch) => ({
+          losses: recordingOn(() => detector.sampleLosses(detectorBatch(this.#batches[batch]))),
+        }),
       });
     } finally {
       if (wasTraining) detector.train();

@@ -91,12 +91,9 @@ async function heatmaps(
   const over = { gridHeight, gridWidth, pixels, width, height };
   return {
     heatmapPng: await heatmapPng({ ...over, values: tokenProbabilities }),
-    regionPng: await heatmapPng({
-      ...over,
-      values: regionMask,
-      colourMap: "viridis",
-      opacity: 0.6,
-    }),
+    ...(detector.parts?.rrm
+      ? { regionPng: await heatmapPng({ ...over, values: regionMask, colourMap: "viridis" }) }
+      : {}),
   };
 }
 

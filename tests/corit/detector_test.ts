@@ -268,6 +268,29 @@ Deno.test("the loss is binary cross-entropy of the image and of the patches whos
   assertEquals(none.mask.item(), 0);
 });
 
+Deno.test("the losses of single images average to the loss of the batch, with and without masks", () => {
+  const batch = smallBatch();
+  const { images, labels, masks } = batch;
+  const detector = smallDetector({ labelSmoothing: 0.2, maskLossWeight: 0.7 });
+  const cases = [batch, { images, labels, masks }, { images, labels }, {
+    ...batch,
+    hasMask: batch.hasMask.mul(0),
+  }];
+  for (const each of cases) {
+    const losses = detector.sampleLosses(each);
+    assertEquals(losses.shape, labels.shape);
+    assertAlmostEquals(losses.mean().item(), detector.loss(each).item(), 1e-12);
+  }
+  // An image's loss is its own: another image in the batch does not move it.
+  const [first] = detector.sampleLosses({ images, labels, masks }).toArray() as number[];
+  const alone = detector.sampleLosses({
+    images: images.slice([0, 1]),
+    labels: labels.slice([0, 1]),
+    masks: masks.slice([0, 1]),
+  });
+  assertAlmostEquals(alone.item(), first, 1e-12);
+});
+
 Deno.test("scores come from evaluation mode, unrecorded, and leave the mode as it was", () => {
   const { images } = smallBatch();
   const detector = seasoned({ dropout: 0.5, dropPath: 0.5, rrm: true, rsi: true });
