@@ -5,7 +5,7 @@ import { z } from "zod";
 import { readImage } from "../data/image.ts";
 import { ConfigError, CoritError, DataError, FileError } from "../errors.ts";
 import { heatmapPng } from "../evaluation/heatmap.ts";
-import { detect, type Detection } from "../training/detection.ts";
+import { detect, type Detection, imageThreshold } from "../training/detection.ts";
 import { fileError, writeFileAtomically } from "../training/files.ts";
 import { defineOptions, group, row } from "../training/options.ts";
 import { loadTrained, type TrainedDetector } from "../training/trained.ts";
@@ -69,19 +69,25 @@ await runCommand(detectOptions, async ({ values, positional }) => {
   const folder = values.heatmaps === "" ? join(path, "heatmaps") : values.heatmaps;
   await makeFolder(folder);
   const names = heatmapNames(images);
-  const width = Math.max(...images.map((image) => image.length));
   let failed = 0;
   for (const image of images) {
     try {
       const heatmap = join(folder, names.get(image)!);
       const detection = await look(trained, image, heatmap, values.show);
       const answer = { image, detection, heatmap };
-      console.log(values.json ? jsonLine(answer, trained) : textLine(answer, trained, width));
+      console.log(values.json ? jsonLine(answer, trained) : textLines(answer, trained));
     } catch (error) {
       if (!(error instanceof CoritError)) throw error;
       failed++;
       console.error(`${error.name}: ${error.message}`);
     }
+  }
+  if (!values.json && failed < images.length) {
+    const { meanReal, meanForged } = trained.best;
+    console.log(
+      `\nIn validation real crops scored ${meanReal.toFixed(2)} on average, forged ones ` +
+        `${meanForged.toFixed(2)}. A score ranks images; it is no proof.`,
+    );
   }
   if (failed > 0) {
     throw new DataError(
@@ -108,10 +114,10 @@ async function look(
 }
 
 /** An answer for people. */
-function textLine({ image, detection, heatmap }: Answer, trained: TrainedDetector, width: number) {
+function textLines({ image, detection, heatmap }: Answer, trained: TrainedDetector): string {
   const { probability, windows, view } = detection;
   const highest = windows.reduce((a, b) => b.probability > a.probability ? b : a);
-  const { threshold } = trained.best;
+  const threshold = imageThreshold(trained.best, windows.length);
   const verdict = probability >= threshold ? "flagged as forged" : "not flagged";
   const size = `${view.image.width} x ${view.image.height}`;
   const seen = windows.length === 1
@@ -119,22 +125,26 @@ function textLine({ image, detection, heatmap }: Answer, trained: TrainedDetecto
     : `${windows.length} windows over ${size} pixels, the highest ` +
       `${highest.probability.toFixed(3)} at ${highest.left}, ${highest.top}`;
   return [
-    `${image.padEnd(width)}  ${probability.toFixed(3)}  ${verdict} (threshold ` +
-    `${threshold.toFixed(3)})`,
-    `${" ".repeat(width)}  ${seen}`,
-    `${" ".repeat(width)}  heat map: ${heatmap}`,
+    image,
+    `  ${probability.toFixed(3)}  ${verdict} (threshold ${threshold.toFixed(3)})`,
+    `  ${seen}`,
+    `  heat map: ${heatmap}`,
   ].join("\n");
 }
 
 /** An answer for programs. */
-function jsonLine({ image, detection, heatmap }: Answer, { best, folder }: TrainedDetector) {
+function jsonLine(
+  { image, detection, heatmap }: Answer,
+  { best, folder }: TrainedDetector,
+): string {
   const { probability, windows, view } = detection;
+  const threshold = imageThreshold(best, windows.length);
   return JSON.stringify({
     image,
     run: folder.path,
     probability,
-    threshold: best.threshold,
-    flagged: probability >= best.threshold,
+    threshold,
+    flagged: probability >= threshold,
     windowSize: view.size,
     lookedAt: { width: view.image.width, height: view.image.height },
     windows,

@@ -4,6 +4,7 @@ import { ConfigError } from "../errors.ts";
 import { trainingOptions } from "../training/config_table.ts";
 import type { TrainingConfig } from "../training/config.ts";
 import type { TrainingEvent } from "../training/events.ts";
+import type { TrainingRow } from "../training/metrics_log.ts";
 import { resume, train, type TrainingResult, type TrainOptions } from "../training/train.ts";
 import { profileTable } from "../evaluation/profile_table.ts";
 import { runCommand } from "./command.ts";
@@ -14,12 +15,18 @@ import { dataText, nextText, planText, scoresText, trainedText } from "./trainin
 /** Options that may be given with `--resume`: they change no bit of what comes out. */
 const allowedOnResume: readonly string[] = ["resume", "threads", "maxSeconds"];
 
+/** Steps over which the loss and the speed that are shown are averaged: single steps jump. */
+const shownSteps = 20;
+
 /** Shows a training on the terminal. */
 function show(): { onEvent: (event: TrainingEvent) => void; stop: () => void } {
   let config: TrainingConfig;
   let bar: Progress | undefined;
   let making = "";
   let from = 0;
+  const recent: TrainingRow[] = [];
+  const mean = (of: (row: TrainingRow) => number): number =>
+    recent.reduce((sum, row) => sum + of(row), 0) / recent.length;
   const stop = (): void => {
     bar?.stop();
     bar = undefined;
@@ -49,11 +56,13 @@ function show(): { onEvent: (event: TrainingEvent) => void; stop: () => void } {
         });
         break;
       case "step": {
-        const { step, loss, auc, imagesPerSecond } = event.row;
+        const { step, auc } = event.row;
+        recent.push(event.row);
+        if (recent.length > shownSteps) recent.shift();
         bar?.update(step, {
-          loss,
+          loss: mean((row) => row.loss).toFixed(3),
           AUC: auc?.toFixed(3),
-          "images/s": Math.round(imagesPerSecond),
+          "images/s": Math.round(1 / mean((row) => 1 / row.imagesPerSecond)),
         });
         break;
       }

@@ -21,6 +21,7 @@ export function planText({ config, computing, folder, from, ...model }: EventOf<
   const { device, threads } = computing;
   const facts: [string, string][] = [
     ["detector", detectorText(config, model)],
+    ["data", sourceText(config)],
     ["training", trainingText(config)],
     ["computing", `${device}, ${threads} ${threads === 1 ? "thread" : "threads"}`],
     ["run", from > 0 ? `${folder}, going on from step ${from} of ${config.steps}` : folder],
@@ -51,6 +52,18 @@ function detectorText(
   return lines.join("\n");
 }
 
+/** Where the crops come from, and what is forged how. */
+function sourceText({ data, families, testFamilies }: TrainingConfig): string {
+  const source = data === "starter"
+    ? "the starter benchmark (made on first use, then kept)"
+    : `the pictures in ${data}`;
+  const trained = families.length > 0 ? families.join(", ") : "all";
+  const others = testFamilies.length > 0
+    ? `; tested but never trained on: ${testFamilies.join(", ")}`
+    : "";
+  return `${source}\nforgeries trained on: ${trained}${others}`;
+}
+
 /** The optimization in a line. */
 function trainingText(config: TrainingConfig): string {
   const { steps, batchPairs, accumulate, optimizer, learningRate, sam, rho, maxSeconds } = config;
@@ -77,7 +90,7 @@ export function dataText({ counts, hasTwins }: EventOf<"ready">, config: Trainin
     ];
   });
   const head = families.map((family) =>
-    config.families.includes(family) ? family : `${family} (never trained on)`
+    counts.train.forged[family] === undefined ? `${family} (never trained on)` : family
   );
   const table = textTable(["data", "photographs", "real crops", ...head], rows);
   const notes = [
@@ -91,8 +104,8 @@ export function dataText({ counts, hasTwins }: EventOf<"ready">, config: Trainin
 /** Why training ended and which weights are tested. */
 export function trainedText({ why, best }: EventOf<"trained">): string {
   const ended = why === "" ? "" : `Training ended early: ${why}.\n`;
-  return `${ended}Best validation AUC ${best.auc.toFixed(3)} after step ${best.step}; ` +
-    "its weights are tested now, on photographs that had no part in training or in this choice.";
+  return `${ended}The best validation AUC was ${best.auc.toFixed(3)}, after step ${best.step}. ` +
+    "These weights are tested now, on\nphotographs that had no part in training or in this choice.";
 }
 
 /** The scores as a table, and what they mean in plain words. */
@@ -117,8 +130,8 @@ export function scoresText(evaluation: Evaluation): string {
 /** One group's AUC as a sentence. */
 function meaning(what: string, { auc, interval }: PooledScores): string {
   const times = Math.round(100 * auc);
-  return `${what}: of a forged and a real crop it ranks the forged one higher ${times} times in 100` +
-    ` (guessing: 50). ${verdict(interval)}`;
+  return `${what}:\n  of a forged and a real crop it ranks the forged one higher ${times} times in 100 ` +
+    `(guessing: 50). ${verdict(interval)}`;
 }
 
 /** What an interval says about guessing. */
@@ -138,8 +151,8 @@ export function nextText(folder: string, { seconds, imagesPerSecond }: TrainingS
       [
         `deno task evaluate ${folder}`,
         `deno task detect ${folder} PHOTO.jpg`,
-        "deno task train --rho 0.05    past the critical radius: watch it collapse",
-        "deno task train --help        everything that can be changed",
+        "deno task train --rho 0.5    a wider radius: past the critical one it learns to guess",
+        "deno task train --help       everything that can be changed",
       ].join("\n"),
     ],
   ];

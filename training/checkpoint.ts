@@ -4,16 +4,13 @@ import type { CoritDetector } from "../corit/detector.ts";
 import type { LoaderState } from "../data/loader.ts";
 import { FormatError } from "../errors.ts";
 import { decodeSafetensors, type RandomState, scoped } from "../tensor/mod.ts";
+import type { Validation } from "./scoring.ts";
 import { readSealedFolder, writeSealedFolder } from "./sealed_folder.ts";
 
 /** The validation with the highest AUC so far. */
-export interface BestValidation {
+export interface BestValidation extends Validation {
   /** The step after which it was measured. */
   readonly step: number;
-  /** Its AUC. */
-  readonly auc: number;
-  /** The decision threshold that it chose. */
-  readonly threshold: number;
 }
 
 /** What is not a tensor. */

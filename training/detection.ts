@@ -3,6 +3,7 @@
 import type { CoritDetector } from "../corit/detector.ts";
 import type { Image } from "../data/image.ts";
 import { scoped, tensor } from "../tensor/mod.ts";
+import type { Validation } from "./scoring.ts";
 import { type CellMap, joinMaps, type WindowedImage, windowPixels, windowsOf } from "./windows.ts";
 
 /** Windows that are looked at in one pass. */
@@ -16,6 +17,17 @@ export interface WindowScore {
   readonly top: number;
   /** Probability that it is forged. */
   readonly probability: number;
+}
+
+/**
+ * The threshold for an image's probability, from a validation: for one window the one that it chose; for the mean of
+ * several, which varies less than a single score, the middle between the means of real and forged crops.
+ */
+export function imageThreshold(
+  { threshold, meanReal, meanForged }: Validation,
+  windows: number,
+): number {
+  return windows === 1 ? threshold : (meanReal + meanForged) / 2;
 }
 
 /** What a detector makes of an image. */

@@ -7,7 +7,7 @@
 
 export { type BestValidation, type Checkpoint, type CheckpointState } from "./checkpoint.ts";
 export { parseTrainingConfig, type TrainingConfig } from "./config.ts";
-export { detect, type Detection, type WindowScore } from "./detection.ts";
+export { detect, type Detection, imageThreshold, type WindowScore } from "./detection.ts";
 export { type Computing, useDevice } from "./device.ts";
 export type { TrainingEvent, TrainingListener } from "./events.ts";
 export { removeUnfinished, writeFileAtomically, writeFolderAtomically } from "./files.ts";

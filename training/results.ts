@@ -94,6 +94,7 @@ export async function writeResults(
     seeds: { seed: folder.config.seed, splitSeed: folder.config.splitSeed },
     versions: versionsOf(facts.computing),
     notes: notesOf(summary, folder.config),
+    command: `deno task train --config ${folder.path}/config.json --out runs/again`,
   };
   await folder.writeResults(summary, renderReport(report));
   return summary;

@@ -15,6 +15,10 @@ export interface Validation {
   readonly auc: number;
   /** The decision threshold with the best balanced accuracy. */
   readonly threshold: number;
+  /** Mean score of the real crops: what the mean over many windows of a real image comes near. */
+  readonly meanReal: number;
+  /** Mean score of the forged crops. */
+  readonly meanForged: number;
 }
 
 /**
@@ -64,7 +68,16 @@ export function validate(
   const sampleWeights = weigh(samples, weights);
   const auc = rocAuc(scores, labels, sampleWeights);
   const { threshold } = bestThreshold(scores, labels, sampleWeights);
-  return { auc, threshold };
+  const mean = (label: number): number => {
+    let sum = 0, total = 0;
+    for (let row = 0; row < labels.length; row++) {
+      if (labels[row] !== label) continue;
+      sum += sampleWeights[row] * scores[row];
+      total += sampleWeights[row];
+    }
+    return sum / total;
+  };
+  return { auc, threshold, meanReal: mean(0), meanForged: mean(1) };
 }
 
 /** Sample weights that give every family its weight, and both classes the same. */

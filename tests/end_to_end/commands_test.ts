@@ -59,7 +59,7 @@ Deno.test("train, evaluate and detect, one after another, say the same of the sa
       "wasm, 1 thread",
       out,
       "photographs  real crops  spectral  swap (never trained on)",
-      "Best validation AUC",
+      "The best validation AUC was",
       "in-domain, over all",
       "cross-domain, over all",
       "of a forged and a real crop it ranks the forged one higher",
