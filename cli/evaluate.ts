@@ -3,8 +3,8 @@
 import { z } from "zod";
 import { ConfigError } from "../errors.ts";
 import { defineOptions, group, row } from "../training/options.ts";
-import { testDetector } from "../training/results.ts";
-import { makeTest } from "../training/splits.ts";
+import { testDetector, testElsewhere } from "../training/results.ts";
+import { type DataListener, makeTest, readElsewhere } from "../training/splits.ts";
 import { loadTrained } from "../training/trained.ts";
 import { runCommand } from "./command.ts";
 import { computingRows } from "./computing_options.ts";
@@ -52,15 +52,25 @@ await runCommand(evaluateOptions, async ({ values, positional }) => {
     );
   }
   const { folder, detector, best } = await loadTrained(path, values);
-  const data = values.data === "" ? folder.config.data : values.data;
+  const { config } = folder;
+  // Its own data have a part that it was not trained on; of others it has seen nothing.
+  const own = values.data === "" || values.data === config.data;
+  const data = own ? config.data : values.data;
   let bar: Progress | undefined;
-  const test = await makeTest({ ...folder.config, data }, ({ what, done, total }) => {
+  const onProgress: DataListener = ({ what, done, total }) => {
     bar ??= progress({ total, label: what, fields: [] });
     bar.update(done);
-  });
+  };
+  const evaluation = own
+    ? (await testDetector(detector, await makeTest(config, onProgress), config, best.threshold))
+      .evaluation
+    : await testElsewhere(
+      detector,
+      await readElsewhere({ ...config, data }, onProgress),
+      config,
+      best.threshold,
+    );
   bar?.stop();
-  const { families } = folder.config;
-  const { evaluation } = await testDetector(detector, test, { families, data }, best.threshold);
   if (values.json) {
     console.log(JSON.stringify({ run: path, data, best, ...evaluation }, null, 2));
     return;

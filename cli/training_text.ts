@@ -1,7 +1,7 @@
 // What a training says to its reader: the plan, the data, the results in plain words.
 
 import type { Interval } from "../evaluation/bootstrap.ts";
-import type { Evaluation, PooledScores } from "../evaluation/protocol.ts";
+import type { Evaluation, ForeignEvaluation, PooledScores } from "../evaluation/protocol.ts";
 import { evaluationTable, textTable } from "../evaluation/table.ts";
 import type { TrainingConfig } from "../training/config.ts";
 import type { TrainingEvent } from "../training/events.ts";
@@ -109,17 +109,20 @@ export function trainedText({ why, best }: EventOf<"trained">): string {
 }
 
 /** The scores as a table, and what they mean in plain words. */
-export function scoresText(evaluation: Evaluation): string {
-  const { inDomain, crossDomain, sourceCount } = evaluation;
-  const level = `${Number((100 * inDomain.interval.level).toPrecision(4))} %`;
+export function scoresText(evaluation: Evaluation | ForeignEvaluation): string {
+  const { inDomain, crossDomain, families, sourceCount } = evaluation;
+  const [{ interval }] = Object.values(families);
+  const level = `${Number((100 * interval.level).toPrecision(4))} %`;
   const lines = [
     evaluationTable(evaluation),
     "",
     `Intervals are ${level}, over the ${sourceCount} test photographs. Threshold ` +
     `${evaluation.threshold.toFixed(3)}, chosen on validation.`,
     "",
-    `${meaning("Forgeries of the kinds it was trained on, in new photographs", inDomain)}`,
   ];
+  if (inDomain) {
+    lines.push(meaning("Kinds of forgery it was trained on, in new photographs", inDomain));
+  }
   if (crossDomain) {
     const names = Object.keys(crossDomain.weights).join(", ");
     lines.push(meaning(`Kinds of forgery it has never seen (${names})`, crossDomain));

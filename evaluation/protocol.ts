@@ -107,6 +107,48 @@ export interface Evaluation {
   readonly sourceCount: number;
 }
 
+/** The result of an evaluation on data of which no family was trained on. */
+export type ForeignEvaluation = Omit<Evaluation, "inDomain" | "crossDomain"> & {
+  /** Nothing. */
+  readonly inDomain: null;
+  /** All families of the samples. */
+  readonly crossDomain: PooledScores;
+};
+
+/**
+ * Evaluates scores of samples of which no family was trained on: everything is cross-domain, each family weighs the same.
+ *
+ * @throws {ShapeError | ValueError | DataError} as `evaluateScores`.
+ *
+ * @example
+ * ```ts
+ * import { evaluateForeignScores } from "@corit/corit/evaluation";
+ * import { assertEquals } from "@std/assert";
+ * const { inDomain, crossDomain } = evaluateForeignScores({
+ *   scores: [0.1, 0.9, 0.2, 0.8],
+ *   labels: [0, 1, 0, 1],
+ *   families: ["fake", "fake", "fake", "fake"],
+ *   sources: ["a", "a", "b", "b"],
+ *   threshold: 0.5,
+ * });
+ * assertEquals([inDomain, crossDomain.auc], [null, 1]);
+ * ```
+ */
+export function evaluateForeignScores(
+  options: Omit<EvaluationOptions, "trainedFamilies" | "weights">,
+): ForeignEvaluation {
+  const trainedFamilies = forgedFamilies(options);
+  const { inDomain, families, ...rest } = evaluateScores({ ...options, trainedFamilies });
+  const untrained = Object.entries(families)
+    .map(([name, scores]) => [name, { ...scores, trained: false }]);
+  return {
+    ...rest,
+    inDomain: null,
+    crossDomain: inDomain,
+    families: Object.fromEntries(untrained),
+  };
+}
+
 /**
  * Evaluates a detector's scores by family, in-domain (trained families) and cross-domain (all others).
  *

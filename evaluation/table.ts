@@ -1,6 +1,6 @@
 // The final scores as an aligned plain-text table, for a terminal.
 
-import type { Evaluation, GroupScores } from "./protocol.ts";
+import type { Evaluation, ForeignEvaluation, GroupScores } from "./protocol.ts";
 
 /**
  * Lays rows out in columns: the first flush left, the others flush right, a rule under the header.
@@ -49,14 +49,15 @@ export function textTable(header: readonly string[], rows: readonly (readonly st
  * assertMatch(evaluationTable(evaluation), /^family +AUC +95 % interval/);
  * ```
  */
-export function evaluationTable(evaluation: Evaluation): string {
+export function evaluationTable(evaluation: Evaluation | ForeignEvaluation): string {
   const { inDomain, crossDomain, families } = evaluation;
   const trained = Object.entries(families).filter(([, family]) => family.trained);
   const others = Object.entries(families).filter(([, family]) => !family.trained);
-  const level = `${Number((100 * inDomain.interval.level).toPrecision(4))} % interval`;
+  const [{ interval }] = Object.values(families);
+  const level = `${Number((100 * interval.level).toPrecision(4))} % interval`;
   const rows: (readonly [string, GroupScores])[] = [
     ...trained,
-    ["in-domain, over all", inDomain],
+    ...inDomain === null ? [] : [["in-domain, over all", inDomain] as const],
     ...others.map(([name, scores]) => [`${name} (not trained on)`, scores] as const),
   ];
   if (crossDomain !== null) rows.push(["cross-domain, over all", crossDomain]);

@@ -89,6 +89,18 @@ export async function makeTest(config: DataConfig, onProgress: DataListener): Pr
   return (await readSplits(config, onProgress)).test;
 }
 
+/**
+ * Reads all pictures of a folder that no run was trained on, in up to three parts.
+ *
+ * @throws {DataError} where pictures are missing.
+ */
+export async function readElsewhere(
+  config: Pick<DataConfig, "data" | "imageSize" | "splitSeed">,
+  onProgress: DataListener,
+): Promise<CropSet[]> {
+  return Object.values(await readSplits(config, onProgress));
+}
+
 /** Counts a part. */
 export function countSplit(set: CropSet): SplitCounts {
   const forged: Record<string, number> = {};
@@ -122,7 +134,10 @@ function starterOptions(config: DataConfig, onProgress: DataListener): StarterBe
   };
 }
 
-async function readSplits(config: DataConfig, onProgress: DataListener): Promise<Splits> {
+async function readSplits(
+  config: Pick<DataConfig, "data" | "imageSize" | "splitSeed">,
+  onProgress: DataListener,
+): Promise<Splits> {
   const { data, imageSize: size, splitSeed } = config;
   return await readFolder(data, { size, splitSeed, onProgress });
 }

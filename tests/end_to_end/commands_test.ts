@@ -87,6 +87,20 @@ Deno.test("train, evaluate and detect, one after another, say the same of the sa
     assertStringIncludes(readable.stdout, `${out}: weights after step ${summary.best.step}`);
     assertStringIncludes(readable.stdout, summary.inDomain.auc.toFixed(3));
 
+    // Of pictures elsewhere it has seen none: all are tested, in-domain as far as it knows their kind.
+    await writePictures(`${folder}/elsewhere`, 20);
+    const elsewhere = await run("evaluate", [out, `--data=${folder}/elsewhere`, "--json"]);
+    assertEquals(elsewhere.code, 0, elsewhere.stderr);
+    const found = JSON.parse(elsewhere.stdout);
+    assertEquals(found.sampleCount, 40);
+    assertEquals(Object.keys(found.inDomain.weights), ["spectral"]);
+    await Deno.remove(`${folder}/elsewhere/fake/spectral`, { recursive: true });
+    const foreign = await run("evaluate", [out, `--data=${folder}/elsewhere`]);
+    assertEquals(foreign.code, 0, foreign.stderr);
+    assertStringIncludes(foreign.stdout, "swap (not trained on)");
+    assertStringIncludes(foreign.stdout, "Kinds of forgery it has never seen (swap)");
+    assert(!foreign.stdout.includes("in-domain"), foreign.stdout);
+
     // A crop of the detector's own size gets its own score; a large picture is seen through windows.
     const crop = `${folder}/pictures/fake/spectral/000.png`;
     const large = `${folder}/large.jpg`;
