@@ -1,6 +1,7 @@
 // `deno task bench matmul`: matrix products beside the peers, and as a share of what this machine can do at most.
 
 import { WasmExecutor } from "../kernels/wasm/executor.ts";
+import { slice } from "../tensor/operations/layout.ts";
 import { matmul } from "../tensor/operations/matmul.ts";
 import { randomNormal } from "../tensor/create.ts";
 import { RandomStream } from "../tensor/random.ts";
@@ -8,27 +9,33 @@ import { scoped } from "../tensor/scoped.ts";
 import { nameOf, productShapes, timeProducts } from "./kernels.ts";
 import type { BenchSettings } from "./main.ts";
 import { type Contender, race, repeat } from "./measure.ts";
-import { jaxJs, type Peer, pytorch } from "./peer.ts";
+import { type BenchDevice, startPeers } from "./peer.ts";
 import { alone, compare, type Row } from "./row.ts";
 
 const SIDE = 512;
 
-function product(): Contender {
+function product(device: BenchDevice): Contender {
   const random = new RandomStream(0);
   const a = randomNormal([SIDE, SIDE], { random });
   const b = randomNormal([SIDE, SIDE], { random });
-  return repeat(() => scoped(() => void matmul(a, b)));
+  const multiply = repeat(() => scoped(() => void matmul(a, b)));
+  if (device === "wasm") return multiply;
+  // Calls on WebGPU only hand work in: reading one element of the last product waits for all.
+  return (count) => {
+    const start = performance.now();
+    multiply(count - 1);
+    scoped(() => slice(matmul(a, b).reshape([SIDE * SIDE]), 0).dataSync());
+    return (performance.now() - start) / count;
+  };
 }
 
 const rate = (milliseconds: number): number => 2 * SIDE ** 3 / milliseconds / 1e6;
 
 /** Medians of taking turns with the peers. */
-async function besidePeers({ threads, wants }: BenchSettings, suffix: string): Promise<Row[]> {
-  const peers: [name: string, peer: Peer][] = [];
-  if (wants("jax-js")) peers.push(["jax-js", await jaxJs("matmul", String(SIDE), threads)]);
-  if (wants("pytorch")) peers.push(["pytorch", await pytorch("matmul", String(SIDE), threads)]);
+async function besidePeers(settings: BenchSettings, suffix: string): Promise<Row[]> {
+  const peers = await startPeers("matmul", String(SIDE), settings);
   const [own, ...theirs] = await race([
-    product(),
+    product(settings.device),
     ...peers.map(([, peer]): Contender => (count) => peer.run(count)),
   ]);
   for (const [, peer] of peers) await peer[Symbol.asyncDispose]();
@@ -61,6 +68,7 @@ async function shares(threads: number): Promise<Row[]> {
 
 /** The rows of the benchmark. */
 export async function benchMatmul(settings: BenchSettings): Promise<Row[]> {
+  if (settings.device === "webgpu") return await besidePeers(settings, "");
   const suffix = settings.threads === 1 ? ", 1 thread" : "";
   return [...await besidePeers(settings, suffix), ...await shares(settings.threads)];
 }

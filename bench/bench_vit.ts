@@ -3,17 +3,17 @@
 import { DataError } from "../errors.ts";
 import type { BenchSettings } from "./main.ts";
 import { median, race } from "./measure.ts";
-import { jaxJs, type Peer, pytorch } from "./peer.ts";
+import { type BenchDevice, startPeers } from "./peer.ts";
 import { alone, compare, type Row } from "./row.ts";
 import { encoderMemory, encoderShape, encoderSteps, stepFlops } from "./vit.ts";
 
 /** Milliseconds from the import to the first finished step, in fresh processes. */
-async function firstStep(): Promise<number> {
+async function firstStep(device: BenchDevice): Promise<number> {
   const times: number[] = [];
   for (let run = 0; run < 3; run++) {
     const script = new URL("first_step.ts", import.meta.url).href;
     const { stdout } = await new Deno.Command(Deno.execPath(), {
-      args: ["run", "-A", "--quiet", "--no-check", script],
+      args: ["run", "-A", "--quiet", "--no-check", script, device],
       stderr: "inherit",
     }).output();
     const match = /first ([\d.]+)/.exec(new TextDecoder().decode(stdout));
@@ -24,12 +24,10 @@ async function firstStep(): Promise<number> {
 }
 
 /** The rows of the benchmark. */
-export async function benchVit({ threads, wants }: BenchSettings): Promise<Row[]> {
-  const suffix = threads === 1 ? ", 1 thread" : "";
-  const size = JSON.stringify(encoderShape);
-  const peers: [name: string, peer: Peer][] = [];
-  if (wants("jax-js")) peers.push(["jax-js", await jaxJs("vit", size, threads)]);
-  if (wants("pytorch")) peers.push(["pytorch", await pytorch("vit", size, threads)]);
+export async function benchVit(settings: BenchSettings): Promise<Row[]> {
+  const { threads, device } = settings;
+  const suffix = device === "wasm" && threads === 1 ? ", 1 thread" : "";
+  const peers = await startPeers("vit", JSON.stringify(encoderShape), settings);
   const { plain, withSam } = encoderSteps(encoderShape);
   const contenders = [plain, withSam, ...peers.map(([, peer]) => (n: number) => peer.run(n))];
   const [step, samStep, ...theirs] = await race(contenders);
@@ -52,7 +50,7 @@ export async function benchVit({ threads, wants }: BenchSettings): Promise<Row[]
   rows.push(
     compare("peak memory", "MB", peak / 1e6, "weights, gradient, state, saved", least / 1e6),
   );
-  const first = await firstStep();
+  const first = await firstStep(device);
   const jaxFirst = peers.find(([name]) => name === "jax-js")?.[1].firstMilliseconds;
   rows.push(
     jaxFirst === undefined

@@ -4,7 +4,7 @@ import process from "node:process";
 import { z } from "zod";
 import { runCommand } from "../cli/command.ts";
 import { ConfigError } from "../errors.ts";
-import { setThreads } from "../tensor/device.ts";
+import { setDefaultDevice, setThreads, startWebGpu } from "../tensor/device.ts";
 import { threadCount } from "../training/device.ts";
 import { defineOptions, group, hint, row } from "../training/options.ts";
 import { benchGsnr } from "./bench_gsnr.ts";
@@ -12,11 +12,14 @@ import { benchMatmul } from "./bench_matmul.ts";
 import { benchScaling } from "./bench_scaling.ts";
 import { benchVit } from "./bench_vit.ts";
 import { machine } from "./machine.ts";
+import type { BenchDevice } from "./peer.ts";
 import { type Row, tableOf } from "./row.ts";
 
 /** What a benchmark is told. */
 export interface BenchSettings {
   readonly threads: number;
+  /** What computes; only some benchmarks run on `webgpu`. */
+  readonly device: BenchDevice;
   /** Whether to run beside a peer. */
   readonly wants: (peer: string) => boolean;
 }
@@ -28,7 +31,15 @@ const benches: Readonly<Record<string, (settings: BenchSettings) => Promise<Row[
   scaling: benchScaling,
 };
 
-const definition = defineOptions<{ json: boolean; threads: number; peers: string }>({
+/** Those that run on WebGPU too. */
+const onWebGpu = ["matmul", "vit"];
+
+const definition = defineOptions<{
+  json: boolean;
+  device: BenchDevice;
+  threads: number;
+  peers: string;
+}>({
   name: "bench",
   summary:
     "Measures speed. Peers run in processes of their own and take turns with us in one run; " +
@@ -37,6 +48,11 @@ const definition = defineOptions<{ json: boolean; threads: number; peers: string
   rows: {
     ...group("Options", {
       json: row(z.boolean(), false, "end with one line of JSON"),
+      device: row(
+        z.enum(["wasm", "webgpu"]),
+        "wasm",
+        "what computes: wasm, or webgpu (vit and matmul), software adapters included",
+      ),
       threads: row(
         z.number().int().min(0),
         0,
@@ -45,13 +61,17 @@ const definition = defineOptions<{ json: boolean; threads: number; peers: string
       peers: row(
         z.string(),
         "",
-        "run beside peers: all, or the one that is named (jax-js, pytorch); installed on demand",
+        "run beside peers: all, or the one that is named (jax-js, pytorch, tfjs); installed on demand",
       ),
     }),
   },
   examples: [
     { command: "deno task bench matmul", does: "matrix products against the machine's peak" },
     { command: "deno task bench vit --peers", does: "a training step beside jax-js and PyTorch" },
+    {
+      command: "deno task bench vit --device webgpu --peers",
+      does: "the same on WebGPU, beside jax-js and TensorFlow.js on the same adapter",
+    },
     { command: "deno task bench gsnr", does: "exact per-element GSNR beside a backward pass" },
     { command: "deno task bench vit --peers jax-js --threads 1", does: "one thread, one peer" },
   ],
@@ -75,13 +95,23 @@ await runCommand(definition, async ({ values, positional: [name, ...rest] }) => 
         `${[name, ...rest].filter(Boolean).join(" ") || "nothing"}${hint(name ?? "", names)}`,
     );
   }
+  const { device } = values;
   const threads = threadCount(values.threads);
   setThreads(threads);
-  process.stderr.write(`${machine()}, ${threads} threads\n`);
+  let place = `${machine()}, ${threads} threads`;
+  if (device === "webgpu") {
+    if (!onWebGpu.includes(name)) {
+      throw new ConfigError(`bench: ${name} does not run on webgpu; ${onWebGpu.join(" and ")} do`);
+    }
+    place = `${machine()}, WebGPU on ${(await startWebGpu()).description}`;
+    setDefaultDevice(device);
+  }
+  process.stderr.write(`${place}\n`);
   const rows = await benches[name]({
     threads,
+    device,
     wants: (peer) => values.peers === "all" || values.peers === peer,
   });
   console.log(tableOf(rows));
-  if (values.json) console.log(JSON.stringify({ bench: name, machine: machine(), rows }));
+  if (values.json) console.log(JSON.stringify({ bench: name, machine: place, rows }));
 }, { args: withPeerNames(Deno.args) });

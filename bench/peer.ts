@@ -5,6 +5,9 @@ import { join } from "node:path";
 import { DataError } from "../errors.ts";
 import { cacheFolder } from "../data/cache.ts";
 
+/** What computes in a benchmark. */
+export type BenchDevice = "wasm" | "webgpu";
+
 /** A peer that is ready to repeat. */
 export interface Peer extends AsyncDisposable {
   /** Milliseconds from its start to its first finished repetition, where it says so. */
@@ -70,14 +73,39 @@ async function start(command: Deno.Command, name: string): Promise<Peer> {
   };
 }
 
-/** jax-js on its WebAssembly backend; Deno fetches the package when the peer imports it. */
-export async function jaxJs(what: string, size: string, threads: number): Promise<Peer> {
-  const script = new URL("peers/jax_js.ts", import.meta.url).href;
-  const args = ["run", "-A", "--quiet", "--no-check", script, what, size, String(threads)];
-  return await start(
-    new Deno.Command(Deno.execPath(), { args, stdin: "piped", stdout: "piped" }),
-    "jax-js",
-  );
+/** A peer that is a script of Deno's; Deno fetches its packages when the script imports them. */
+async function script(file: string, name: string, args: readonly string[]): Promise<Peer> {
+  const address = new URL(`peers/${file}`, import.meta.url).href;
+  const command = new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "--quiet", "--no-check", address, ...args],
+    stdin: "piped",
+    stdout: "piped",
+  });
+  return await start(command, name);
+}
+
+/** jax-js on its WebAssembly or its WebGPU backend. */
+export async function jaxJs(
+  what: string,
+  size: string,
+  threads: number,
+  device: BenchDevice = "wasm",
+): Promise<Peer> {
+  return await script("jax_js.ts", "jax-js", [what, size, String(threads), device]);
+}
+
+/** TensorFlow.js on its WebGPU backend. */
+export async function tfjs(what: string, size: string): Promise<Peer> {
+  return await script("tfjs.ts", "tfjs", [what, size]);
+}
+
+/** onnxruntime-web's WebAssembly, bare or under transformers.js; `job` as peers/onnxruntime_web.ts reads it. */
+export async function onnxRuntimeWeb(
+  name: string,
+  how: "bare" | "transformers",
+  job: string,
+): Promise<Peer> {
+  return await script("onnxruntime_web.ts", name, [how, job]);
 }
 
 /** PyTorch 2.13.0 on the CPU, held to AVX2 as its own switches allow. */
@@ -101,4 +129,26 @@ export async function pytorch(what: string, size: string, threads: number): Prom
     }),
     "pytorch",
   );
+}
+
+/** Peers by name, in the order of tables. */
+export type NamedPeers = readonly (readonly [name: string, peer: Peer])[];
+
+/** The peers of a device that are wanted, started one after the other. */
+export async function startPeers(
+  what: string,
+  size: string,
+  { threads, device, wants }: {
+    readonly threads: number;
+    readonly device: BenchDevice;
+    readonly wants: (peer: string) => boolean;
+  },
+): Promise<NamedPeers> {
+  const peers: [name: string, peer: Peer][] = [];
+  if (wants("jax-js")) peers.push(["jax-js", await jaxJs(what, size, threads, device)]);
+  if (device === "wasm" && wants("pytorch")) {
+    peers.push(["pytorch", await pytorch(what, size, threads)]);
+  }
+  if (device === "webgpu" && wants("tfjs")) peers.push(["tfjs", await tfjs(what, size)]);
+  return peers;
 }

@@ -1,19 +1,20 @@
-// jax-js as a peer: `matmul N`, or `vit`, one training step of the encoder that docs/performance.md describes.
+// jax-js as a peer: `matmul N`, or `vit`, one training step of the encoder that docs/performance.md describes, on its
+// WebAssembly or its WebGPU backend.
 //
-// Run by bench/peer.ts in a folder where @jax-js/jax is installed. With `--threads 1` the globals that its thread pool
-// needs are taken away before it is imported.
+// With one thread the globals that its thread pool needs are taken away before it is imported.
 
 import { serve } from "./protocol.ts";
 
-const [what, size, threads] = Deno.args;
+const [what, size, threads, device] = Deno.args;
 const start = performance.now();
 if (threads === "1") {
   for (const name of ["SharedArrayBuffer", "Worker"]) Reflect.deleteProperty(globalThis, name);
 }
 const { blockUntilReady, defaultDevice, init, jit, nn, numpy: np, tree, valueAndGrad } =
   await import("@jax-js/jax");
-await init("wasm");
-defaultDevice("wasm");
+const backend = device === "webgpu" ? "webgpu" : "wasm";
+await init(backend);
+defaultDevice(backend);
 
 /** Deterministic small numbers. */
 function numbers(shape: number[], scale: number) {
