@@ -1,12 +1,11 @@
 // The adapter and its device: what they can do, and what went wrong with them.
 
 import { DeviceError } from "../../errors.ts";
+import { type AdapterFacts, adapterName, classifyAdapter, requestAdapter } from "./adapter.ts";
 
-/** What an adapter says of itself; `isFallbackAdapter` is not in every type library yet. */
-type AdapterInfo = GPUAdapterInfo & { readonly isFallbackAdapter?: boolean };
-
-/** Software rasterizers by the names that they give themselves. */
-const SOFTWARE = /llvmpipe|lavapipe|swiftshader|softpipe|basic render/i;
+/** What a lost device means for its user. */
+export const LOST =
+  "its tensors are gone: start again, from the last checkpoint where there is one";
 
 /**
  * A WebGPU device with all limits and the optional features that its adapter has.
@@ -26,11 +25,10 @@ export class WebGpuDevice {
   private constructor(
     /** The device. */
     readonly device: GPUDevice,
-    info: AdapterInfo,
+    info: AdapterFacts,
   ) {
-    const { vendor, architecture, description } = info;
-    this.description = description || `${vendor} ${architecture}`.trim() || "an unnamed adapter";
-    this.software = info.isFallbackAdapter === true || SOFTWARE.test(this.description);
+    this.description = adapterName(info);
+    this.software = classifyAdapter(info) === "software";
     device.addEventListener("uncapturederror", (event) => {
       event.preventDefault();
       this.#failure ??= (event as GPUUncapturedErrorEvent).error.message;
@@ -42,8 +40,7 @@ export class WebGpuDevice {
 
   /** Opens the fastest adapter; undefined where there is none. Throws DeviceError where it refuses a device. */
   static async open(): Promise<WebGpuDevice | undefined> {
-    const gpu: GPU | undefined = globalThis.navigator?.gpu;
-    const adapter = await gpu?.requestAdapter({ powerPreference: "high-performance" });
+    const adapter = await requestAdapter();
     if (!adapter) return undefined;
     const requiredLimits: Record<string, number> = {};
     for (const name in adapter.limits) {
@@ -73,17 +70,18 @@ export class WebGpuDevice {
     return this.device.queue;
   }
 
-  /** Throws what went wrong since the last call. A lost device throws for ever, other errors once. */
-  assertWorking(): void {
-    if (this.#lost !== undefined) {
-      throw new DeviceError(
-        `webgpu: ${this.#lost}; its tensors are gone: start again, from the last checkpoint where there is one`,
-      );
-    }
-    if (this.#failure === undefined) return;
+  /**
+   * Throws what went wrong since the last call. A lost device throws for ever, other errors once.
+   *
+   * @param next Names what was to be done next: errors are noticed there, and come from there or from before.
+   */
+  assertWorking(next?: () => string): void {
+    if (this.#lost === undefined && this.#failure === undefined) return;
+    const noticed = next ? `; noticed before ${next()}` : "";
+    if (this.#lost !== undefined) throw new DeviceError(`webgpu: ${this.#lost}${noticed}; ${LOST}`);
     const failure = this.#failure;
     this.#failure = undefined;
-    throw new DeviceError(`webgpu: ${failure}`);
+    throw new DeviceError(`webgpu: ${failure}${noticed}`);
   }
 
   /** Whether the device is gone for good. */

@@ -1,8 +1,8 @@
 // The order of commands: dispatches gathered in one encoder, handed to the queue in few pieces.
 //
 // `queue.writeBuffer` takes effect before an encoder that is not yet handed in. So uniform words are gathered too and
-// written in one piece right before the commands that read them, and whoever writes to a buffer asks first whether
-// waiting commands use it (`isWaiting`).
+// written in one piece right before the commands that read them, and numbers for a buffer that waiting commands use
+// (`isWaiting`) become a command among them (`write`).
 
 import { DeviceError } from "../../errors.ts";
 import type { PooledBuffer } from "./buffers.ts";
@@ -14,8 +14,14 @@ const RING_BYTES = 1 << 16;
 /** Uniform blocks begin at multiples of this: the largest value of `minUniformBufferOffsetAlignment` there is. */
 export const UNIFORM_ALIGNMENT = 256;
 
-/** Dispatches after which a batch is handed in, so that the device need not wait for the end of a long one. */
+/** Bytes of numbers that can wait to be written. */
+const WRITES_BYTES = 1 << 16;
+
+/** Single dispatches after which a batch is handed in, so that the device need not wait for the end of a long one. */
 const BATCH_DISPATCHES = 256;
+
+/** Dispatches of programs after which that is done: more than a step of a large model has, which is to be one batch. */
+const PROGRAM_DISPATCHES = 4096;
 
 /** Words of the ledger: one for each batch, and at the end the ledger's own number. */
 const LEDGER_WORDS = 256;
@@ -38,6 +44,13 @@ export interface ReadyDispatch {
 /** Says, for a message, what a batch computes. */
 export type Description = () => string;
 
+/** The first few parts of a batch. */
+function inWords(descriptions: readonly Description[]): string {
+  const shown = descriptions.slice(0, 5).map((each) => each()).join("; ");
+  const rest = descriptions.length > 5 ? ` and ${descriptions.length - 5} more` : "";
+  return `${shown || "copies"}${rest}`;
+}
+
 /** The command stream of a device. */
 export class CommandStream {
   /** Uniform words of the batch that is being gathered. */
@@ -49,6 +62,9 @@ export class CommandStream {
   readonly ledger: GPUBuffer;
   readonly #gpu: WebGpuDevice;
   readonly #words = new Uint32Array(RING_BYTES / 4);
+  readonly #writes: GPUBuffer;
+  readonly #written = new Uint8Array(WRITES_BYTES);
+  #writtenBytes = 0;
   readonly #armed: Uint32Array<ArrayBuffer> = new Uint32Array(LEDGER_WORDS).fill(1);
   readonly #handedIn: Description[][] = [];
   #descriptions: Description[] = [];
@@ -56,6 +72,7 @@ export class CommandStream {
   #encoder: GPUCommandEncoder | undefined;
   #pass: GPUComputePassEncoder | undefined;
   #dispatches = 0;
+  #singleDispatches = 0;
   #serial = 1;
 
   /** What to do when the ledger has no free slot for a further batch: read it. */
@@ -67,12 +84,13 @@ export class CommandStream {
     const { UNIFORM, COPY_SRC, COPY_DST } = GPUBufferUsage;
     this.uniforms = gpu.device.createBuffer({ size: RING_BYTES, usage: UNIFORM | COPY_DST });
     this.ledger = gpu.device.createBuffer({ size: LEDGER_BYTES, usage: COPY_SRC | COPY_DST });
+    this.#writes = gpu.device.createBuffer({ size: WRITES_BYTES, usage: COPY_SRC | COPY_DST });
     gpu.queue.writeBuffer(this.ledger, 0, this.#armed);
   }
 
   /** Bytes of device memory that it holds. */
   get reserved(): number {
-    return RING_BYTES + LEDGER_BYTES;
+    return RING_BYTES + LEDGER_BYTES + WRITES_BYTES;
   }
 
   /** The number of the batch that is being gathered; batches so far, since each is handed in by one submit. */
@@ -114,9 +132,30 @@ export class CommandStream {
     this.#dispatches++;
   }
 
-  /** Hands the batch in where it is long. */
-  flushIfLong(): void {
-    if (this.#dispatches >= BATCH_DISPATCHES) this.flush();
+  /** Ends a dispatch that came alone; hands the batch in where there were many. */
+  endSingle(): void {
+    if (++this.#singleDispatches >= BATCH_DISPATCHES) this.flush();
+  }
+
+  /** Begins a program of `dispatches` that run one after the other; its buffers count as waiting. */
+  beginProgram(dispatches: number, buffers: Iterable<PooledBuffer>): void {
+    if (this.#dispatches > 0 && this.#dispatches + dispatches > PROGRAM_DISPATCHES) this.flush();
+    for (const buffer of buffers) buffer.usedIn = this.#serial;
+  }
+
+  /** Writes numbers into a buffer, after the commands that wait; `byteOffset` and length are multiples of 4. */
+  write(buffer: PooledBuffer, byteOffset: number, data: Uint8Array<ArrayBuffer>): void {
+    const { byteLength } = data;
+    if (this.isWaiting(buffer)) {
+      if (this.#writtenBytes + byteLength > WRITES_BYTES) this.flush();
+      else {
+        this.#written.set(data, this.#writtenBytes);
+        this.copy(this.#writes, this.#writtenBytes, buffer.memory, byteOffset, byteLength);
+        this.#writtenBytes += byteLength;
+        return;
+      }
+    }
+    this.#gpu.queue.writeBuffer(buffer.memory, byteOffset, data);
   }
 
   /** Adds a copy between buffers; offsets and length are multiples of 4. */
@@ -157,14 +196,17 @@ export class CommandStream {
     const descriptions = refused < 0 ? [] : this.#handedIn[refused];
     this.clearLedger();
     if (refused < 0) return;
-    const shown = descriptions.slice(0, 5).map((each) => each()).join("; ");
-    const rest = descriptions.length > 5 ? ` and ${descriptions.length - 5} more` : "";
     const reason = this.#gpu.failure ?? "it says why at the next call";
     throw new DeviceError(
       `webgpu: the device did not carry out a batch of commands with ${
-        shown || "copies"
-      }${rest}: ${reason}`,
+        inWords(descriptions)
+      }: ${reason}`,
     );
+  }
+
+  /** Says what the batch computes that was handed in last. */
+  describeLast(): string {
+    return inWords(this.#handedIn.at(-1) ?? []);
   }
 
   #open(): GPUCommandEncoder {
@@ -191,12 +233,17 @@ export class CommandStream {
         this.#words.subarray(0, this.#usedBytes / 4) as Uint32Array<ArrayBuffer>,
       );
     }
+    if (this.#writtenBytes > 0) {
+      queue.writeBuffer(this.#writes, 0, this.#written.subarray(0, this.#writtenBytes));
+    }
     queue.submit([commands]);
     this.#handedIn.push(this.#descriptions);
     this.#descriptions = [];
     this.#encoder = undefined;
     this.#usedBytes = 0;
+    this.#writtenBytes = 0;
     this.#dispatches = 0;
+    this.#singleDispatches = 0;
     this.#serial++;
   }
 }

@@ -16,8 +16,9 @@ import { BufferPool, type PooledBuffer } from "./buffers.ts";
 import { WebGpuDevice } from "./device.ts";
 import { storedElements } from "./elements.ts";
 import { CommandStream } from "./encoder.ts";
+import { HostCopies } from "./host_copies.ts";
 import type { Access, WebGpuBinding, WebGpuLauncher, WgslKernel } from "./kernel.ts";
-import { type CallDescription, LiveLauncher, type WebGpuEngine } from "./launcher.ts";
+import { type CallDescription, describeCall, LiveLauncher, type WebGpuEngine } from "./launcher.ts";
 import { alignedPlace, KernelCache } from "./pipelines.ts";
 import { WebGpuProgram } from "./program.ts";
 import { Readback } from "./readback.ts";
@@ -90,6 +91,7 @@ export class WebGpuExecutor implements Executor {
   readonly #engine: WebGpuEngine;
   readonly #launcher: LiveLauncher;
   readonly #readback: Readback;
+  readonly #copies = new HostCopies();
   #buffers = 0;
   #bytes = 0;
 
@@ -177,11 +179,12 @@ export class WebGpuExecutor implements Executor {
     gpu.assertWorking();
     const memory = this.#check(destination, data.length);
     if (data.length === 0) return;
-    if (stream.isWaiting(memory)) stream.flush();
-    gpu.queue.writeBuffer(
-      memory.memory,
+    this.#copies.write(destination, data);
+    const { buffer, byteOffset, byteLength } = storedElements(data, destination.dtype);
+    stream.write(
+      memory,
       destination.byteOffset,
-      storedElements(data, destination.dtype),
+      new Uint8Array(buffer as ArrayBuffer, byteOffset, byteLength),
     );
   }
 
@@ -192,6 +195,8 @@ export class WebGpuExecutor implements Executor {
   read(source: Binding, count: number): TypedArray {
     this.#engine.gpu.assertWorking();
     const memory = this.#check(source, count);
+    const known = this.#copies.read(source, count);
+    if (known) return known;
     const bytes = this.#readback.read(memory, source.byteOffset, 4 * count);
     return source.dtype === "int32" ? new Int32Array(bytes) : new Float32Array(bytes);
   }
@@ -212,7 +217,14 @@ export class WebGpuExecutor implements Executor {
     inputs: readonly Binding[],
     outputs: readonly Binding[],
   ): void {
-    this.#engine.gpu.assertWorking();
+    this.#engine.gpu.assertWorking(() =>
+      describeCall({
+        ...{ name, parameters },
+        inputs: inputs.map((binding) => this.#bind(binding, name)),
+        outputs: outputs.map((binding) => this.#bind(binding, name)),
+      })
+    );
+    this.#copies.run({ name, parameters, inputs, outputs });
     this.#carryOut(this.#launcher, name, { parameters, inputs, outputs });
   }
 
@@ -229,6 +241,7 @@ export class WebGpuExecutor implements Executor {
     this.#engine.gpu.assertWorking();
     const bound = buffers.map(({ binding, access }) => {
       const own = this.#bind(binding, kernel.key);
+      if (access === "read_write") this.#copies.forget([binding.buffer]);
       if (own.first !== 0) {
         throw new ValueError(
           `webgpu: ${kernel.key}: byte ${binding.byteOffset} is no multiple of 256`,
@@ -239,10 +252,11 @@ export class WebGpuExecutor implements Executor {
     this.#launcher.launch(kernel, bound, words, workgroups);
   }
 
-  /** Lays out every dispatch of the calls once; a run of the program makes nothing and is handed in as one batch. */
+  /** Lays out every dispatch of the calls once; a run of the program makes nothing and waits with what is behind it. */
   prepare(calls: readonly KernelCall[]): Program {
     this.#engine.gpu.assertWorking();
-    const program = new WebGpuProgram(this.#engine);
+    const written = new Set(calls.flatMap(({ outputs }) => outputs.map(({ buffer }) => buffer)));
+    const program = new WebGpuProgram(this.#engine, () => this.#copies.forget(written));
     try {
       for (const { name, ...call } of calls) this.#carryOut(program, name, call);
       program.finish();

@@ -93,7 +93,7 @@ export class LiveLauncher implements WebGpuLauncher {
     for (const { buffer } of launch.ranges) buffer.usedIn = stream.serial;
     stream.describe(describe);
     stream.dispatch({ pipeline: launch.pipeline, bindGroup, uniformOffset, workgroups });
-    stream.flushIfLong();
+    stream.endSingle();
   }
 
   /** Memory for the call alone. */

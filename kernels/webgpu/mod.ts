@@ -4,5 +4,12 @@
  * @module
  */
 
+export {
+  type AdapterFacts,
+  adapterName,
+  adapterVendor,
+  classifyAdapter,
+  requestAdapter,
+} from "./adapter.ts";
 export { type WebGpuCounts, WebGpuExecutor, type WebGpuExecutorOptions } from "./executor.ts";
 export type { Access, WgslKernel } from "./kernel.ts";

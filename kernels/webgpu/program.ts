@@ -14,7 +14,7 @@ interface PendingLaunch {
   readonly workgroups: readonly [x: number, y: number, z: number];
 }
 
-/** A launcher that keeps what it is asked to launch. A run makes no buffer and no bind group, and hands in one batch. */
+/** A launcher that keeps what it is asked to launch. A run makes no buffer and no bind group. */
 export class WebGpuProgram implements WebGpuLauncher, Program {
   readonly #engine: WebGpuEngine;
   readonly #calls: CallDescription[] = [];
@@ -23,11 +23,16 @@ export class WebGpuProgram implements WebGpuLauncher, Program {
   /** Temporary memory that no call uses now; every call begins with all of it. */
   readonly #free: PooledBuffer[] = [];
   readonly #taken: PooledBuffer[] = [];
+  /** All memory that its dispatches touch. */
+  readonly #buffers = new Set<PooledBuffer>();
   #uniforms: PooledBuffer | undefined;
 
-  /** Begins an empty program on an engine. */
-  constructor(engine: WebGpuEngine) {
+  readonly #beforeRun: () => void;
+
+  /** Begins an empty program on an engine; `beforeRun` is called before each run. */
+  constructor(engine: WebGpuEngine, beforeRun: () => void) {
     this.#engine = engine;
+    this.#beforeRun = beforeRun;
   }
 
   /** The device's limits. */
@@ -65,6 +70,7 @@ export class WebGpuProgram implements WebGpuLauncher, Program {
       workgroups,
       () => describeCall(call),
     );
+    for (const { buffer } of launch.ranges) this.#buffers.add(buffer);
     this.#pending.push({ launch, words, workgroups });
   }
 
@@ -88,7 +94,7 @@ export class WebGpuProgram implements WebGpuLauncher, Program {
 
   /** Writes all uniform words and makes the bind groups, after the last call. */
   finish(): void {
-    const { pool, cache, gpu } = this.#engine;
+    const { pool, cache } = this.#engine;
     const offsets: number[] = [];
     let byteLength = 0;
     for (const { words } of this.#pending) {
@@ -99,8 +105,8 @@ export class WebGpuProgram implements WebGpuLauncher, Program {
     const all = new Uint32Array(byteLength / 4);
     this.#pending.forEach(({ words }, at) => all.set(words, offsets[at] / 4));
     // An idle buffer of the pool may still be in use by commands that wait.
-    if (this.#engine.stream.isWaiting(uniforms)) this.#engine.stream.flush();
-    gpu.queue.writeBuffer(uniforms.memory, 0, all);
+    this.#engine.stream.write(uniforms, 0, new Uint8Array(all.buffer));
+    this.#buffers.add(uniforms);
     const groups = new Map<string, GPUBindGroup>();
     this.#pending.forEach(({ launch, workgroups }, at) => {
       const key = bindGroupKey(launch);
@@ -111,13 +117,17 @@ export class WebGpuProgram implements WebGpuLauncher, Program {
     });
   }
 
-  /** Encodes all dispatches in order and hands them in, together with what was waiting. */
+  /**
+   * Encodes all dispatches in order behind what is waiting. They are handed in with the next reading, so that the programs
+   * of a training step are one batch.
+   */
   run(): void {
     const { gpu, stream } = this.#engine;
     gpu.assertWorking();
+    this.#beforeRun();
+    stream.beginProgram(this.#dispatches.length, this.#buffers);
     stream.describe(this.#describe);
     for (const dispatch of this.#dispatches) stream.dispatch(dispatch);
-    stream.flush();
   }
 
   /** Gives temporary memory and uniform words back; the program cannot run any more. */
@@ -126,6 +136,7 @@ export class WebGpuProgram implements WebGpuLauncher, Program {
     for (const buffer of [...this.#free, ...this.#taken]) pool.give(buffer);
     if (this.#uniforms) pool.give(this.#uniforms);
     this.#uniforms = undefined;
+    this.#buffers.clear();
     for (const list of [this.#free, this.#taken, this.#dispatches, this.#pending, this.#calls]) {
       list.length = 0;
     }

@@ -6,7 +6,7 @@
 
 import { DeviceError } from "../../errors.ts";
 import type { PooledBuffer } from "./buffers.ts";
-import type { WebGpuDevice } from "./device.ts";
+import { LOST, type WebGpuDevice } from "./device.ts";
 import { type CommandStream, LEDGER_BYTES } from "./encoder.ts";
 
 /** The smallest staging buffer. */
@@ -144,7 +144,12 @@ export class Readback {
 
   #unreadable(byteLength: number, cause: unknown): DeviceError {
     if (cause instanceof DeviceError) return cause;
-    return new DeviceError(`webgpu: ${byteLength} bytes could not be read: ${cause}`, { cause });
+    // A device that was lost in this turn says so in the next one only.
+    return new DeviceError(
+      `webgpu: the device hands nothing back, so it was lost or out of memory: ${byteLength} bytes could not be read ` +
+        `after ${this.#stream.describeLast()} (${cause}); ${LOST}`,
+      { cause },
+    );
   }
 
   /** Deno's process ends where a buffer is mapped that never was: this one has been. */

@@ -260,33 +260,38 @@ function someCalls(executor: WebGpuExecutor, count: number) {
   return { x, sum, order, calls: [pointwise, reduce, sort, pointwise] as KernelCall[] };
 }
 
-testOnWebGpu("a replayed program makes no buffer and no bind group, and one submit", async () => {
-  const executor = await fresh();
-  const count = 10_000;
-  const { x, sum, order, calls } = someCalls(executor, count);
-  const program = executor.prepare(calls);
-  // The sum takes two passes, sorting one and a merge for each doubling from 128 to 10,000.
-  assertEquals(program.launches, 1 + 2 + (1 + 7) + 1);
-  for (const seed of [1, 2, 3]) {
-    const data = randomNumbers(count, seed);
-    executor.write(x, data);
-    const before = executor.counts;
-    program.run();
-    const { buffers, bindGroups, pipelines, submits } = executor.counts;
-    assertEquals({ buffers, bindGroups, pipelines }, {
-      buffers: before.buffers,
-      bindGroups: before.bindGroups,
-      pipelines: before.pipelines,
-    });
-    assertEquals(submits, before.submits + 1);
-    const expected = data.reduce((total, value) => total + Math.max(0, value), 0);
-    assertClose(executor.read(sum, 1), [expected], { relative: 1e-5 });
-    const sorted = Array.from(executor.read(order, count), (index) => data[index]);
-    assertEquals(sorted, [...data].sort((a, b) => a - b));
-  }
-  program.release();
-  executor.close();
-});
+testOnWebGpu(
+  "replayed programs make no buffer and no bind group, and one submit together",
+  async () => {
+    const executor = await fresh();
+    const count = 10_000;
+    const { x, sum, order, calls } = someCalls(executor, count);
+    const program = executor.prepare(calls);
+    // The sum takes two passes, sorting one and a merge for each doubling from 128 to 10,000.
+    assertEquals(program.launches, 1 + 2 + (1 + 7) + 1);
+    for (const seed of [1, 2, 3]) {
+      const data = randomNumbers(count, seed);
+      executor.write(x, data);
+      const before = executor.counts;
+      program.run();
+      program.run();
+      executor.flush();
+      const { buffers, bindGroups, pipelines, submits } = executor.counts;
+      assertEquals({ buffers, bindGroups, pipelines }, {
+        buffers: before.buffers,
+        bindGroups: before.bindGroups,
+        pipelines: before.pipelines,
+      });
+      assertEquals(submits, before.submits + 1);
+      const expected = data.reduce((total, value) => total + Math.max(0, value), 0);
+      assertClose(executor.read(sum, 1), [expected], { relative: 1e-5 });
+      const sorted = Array.from(executor.read(order, count), (index) => data[index]);
+      assertEquals(sorted, [...data].sort((a, b) => a - b));
+    }
+    program.release();
+    executor.close();
+  },
+);
 
 testOnWebGpu(
   "memory is the same before and after 1,000 runs, and all of a program's goes back",
@@ -327,6 +332,53 @@ testOnWebGpu("live calls that repeat make no buffers and no bind groups either",
   for (let repeat = 0; repeat < 20; repeat++) assertEquals(step(), first);
   const { buffers, bindGroups } = executor.counts;
   assertEquals([buffers, bindGroups], [before.buffers, before.bindGroups]);
+  executor.close();
+});
+
+testOnWebGpu("numbers are written between two programs without a submit", async () => {
+  const executor = await fresh();
+  const x = bind(executor, 4), y = bind(executor, 4);
+  const add = {
+    name: "pointwise",
+    parameters: {
+      expressions: [input(0).add(input(1))],
+      shape: [4],
+      inputStrides: [[1], [1]],
+    },
+    ...{ inputs: [x, y], outputs: [y] },
+  } as const;
+  const program = executor.prepare([add]);
+  executor.write(y, new Float32Array(4));
+  executor.flush();
+  const { submits } = executor.counts;
+  for (let run = 1; run <= 3; run++) {
+    executor.write(x, Float32Array.of(run, 10 * run, 0, 0));
+    program.run();
+  }
+  assertEquals(executor.counts.submits, submits);
+  assertEquals(executor.read(y, 4), Float32Array.of(6, 60, 0, 0));
+  executor.close();
+});
+
+testOnWebGpu("indices that JavaScript wrote are read back without the device", async () => {
+  const executor = await fresh();
+  const index = bind(executor, 3, "int32"), copied = bind(executor, 3, "int32");
+  executor.write(index, Int32Array.of(2, 0, 1));
+  const layout = { sourceOffset: 0, destinationOffset: 0 };
+  const parameters = { ...layout, shape: [3], sourceStrides: [1], destinationStrides: [1] };
+  executor.run("copy", parameters, [index], [copied]);
+  const { submits } = executor.counts;
+  assertEquals(executor.read(copied, 3), Int32Array.of(2, 0, 1));
+  assertEquals(executor.counts.submits, submits);
+  // A kernel has changed them: what the device holds is read.
+  executor.run("fill", { count: 2, value: 7 }, [], [copied]);
+  assertEquals(executor.read(copied, 3), Int32Array.of(7, 7, 1));
+  const program = executor.prepare([
+    { name: "fill", parameters: { count: 1, value: 5 }, inputs: [], outputs: [index] },
+  ]);
+  assertEquals(executor.read(index, 3), Int32Array.of(2, 0, 1));
+  program.run();
+  assertEquals(executor.read(index, 3), Int32Array.of(5, 0, 1));
   executor.close();
 });
 
