@@ -7,7 +7,9 @@ import { ConfigError } from "../errors.ts";
 import { setDefaultDevice, setThreads, startWebGpu } from "../tensor/device.ts";
 import { threadCount } from "../training/device.ts";
 import { defineOptions, group, hint, row } from "../training/options.ts";
+import { benchClip } from "./bench_clip.ts";
 import { benchGsnr } from "./bench_gsnr.ts";
+import { benchInference } from "./bench_inference.ts";
 import { benchMatmul } from "./bench_matmul.ts";
 import { benchScaling } from "./bench_scaling.ts";
 import { benchVit } from "./bench_vit.ts";
@@ -27,6 +29,8 @@ export interface BenchSettings {
 const benches: Readonly<Record<string, (settings: BenchSettings) => Promise<Row[]>>> = {
   matmul: benchMatmul,
   vit: benchVit,
+  inference: benchInference,
+  clip: benchClip,
   gsnr: benchGsnr,
   scaling: benchScaling,
 };
@@ -61,13 +65,21 @@ const definition = defineOptions<{
       peers: row(
         z.string(),
         "",
-        "run beside peers: all, or the one that is named (jax-js, pytorch, tfjs); installed on demand",
+        "run beside peers: all, or the one that is named (jax-js, pytorch, tfjs, onnxruntime-web, transformers.js); installed on demand",
       ),
     }),
   },
   examples: [
     { command: "deno task bench matmul", does: "matrix products against the machine's peak" },
     { command: "deno task bench vit --peers", does: "a training step beside jax-js and PyTorch" },
+    {
+      command: "deno task bench inference --peers",
+      does: "ViT-B/16 at 224 pixels beside onnxruntime-web",
+    },
+    {
+      command: "deno task bench clip --peers",
+      does: "CLIP's trained ViT-B/16 beside onnxruntime-web and transformers.js",
+    },
     {
       command: "deno task bench vit --device webgpu --peers",
       does: "the same on WebGPU, beside jax-js and TensorFlow.js on the same adapter",
