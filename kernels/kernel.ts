@@ -144,10 +144,12 @@ export interface KernelParameters {
   /** [outer, length, inner] -> int32 of the same shape: the stable order of indices that sorts along `length`; NaN last. */
   readonly sort: AxisLayout & { readonly descending: boolean };
   /**
-   * a, b, then bias [columns] where `bias` -> [...batch, rows, columns]: activation(a b + bias).
+   * a, b, then bias [columns] where `bias`, then n more of the results' shape -> one output [...batch, rows, columns]
+   * for each expression of the epilogue (for none, a b + bias).
    * a is [rows, depth] ([depth, rows] where transposeA), b is [depth, columns] ([columns, depth] where transposeB);
    * the matrices of a batch entry start at the batch strides (in elements, 0 repeats).
-   * The activation's expression has one input, the product with its bias.
+   * Input 0 of the epilogue's expressions is a b + bias, the others are the n more inputs. No output is in the memory
+   * of an input.
    */
   readonly matmul: {
     readonly batch: readonly number[];
@@ -159,7 +161,7 @@ export interface KernelParameters {
     readonly transposeA: boolean;
     readonly transposeB: boolean;
     readonly bias: boolean;
-    readonly activation?: Expression;
+    readonly epilogue?: readonly Expression[];
   };
   /**
    * left [units, rows, height], right [units, rows, width] -> sum over units of left_u' right_u [height, width], sum over

@@ -1,22 +1,25 @@
-// Batched matrix product with optional bias and activation.
+// Batched matrix product with optional bias and epilogue.
 
 import { toFunction } from "../expression/to_function.ts";
 import type { KernelRunner } from "../kernel.ts";
 import { countOf, elementsOf, storedAs } from "./buffers.ts";
 import { extentOf, walk } from "./walk.ts";
 
-/** Computes activation(a b + bias) for every batch entry. */
-export const matmul: KernelRunner<"matmul"> = (parameters, inputs, [output]) => {
+/** Computes the epilogue of a b + bias for every batch entry. */
+export const matmul: KernelRunner<"matmul"> = (parameters, inputs, outputs) => {
   const { batch, batchStridesA, batchStridesB, rows, columns, depth } = parameters;
-  const { transposeA, transposeB, activation } = parameters;
-  const activate = activation === undefined ? undefined : toFunction([activation], 1);
+  const { transposeA, transposeB, epilogue } = parameters;
+  const firstMore = parameters.bias ? 3 : 2;
+  const finish = epilogue && toFunction(epilogue, 1 + inputs.length - firstMore);
 
   const sizeOf = (strides: readonly number[], matrix: number) =>
     batch.includes(0) || matrix === 0 ? 0 : extentOf(batch, strides) - 1 + matrix;
   const a = elementsOf(inputs[0], sizeOf(batchStridesA, rows * depth));
   const b = elementsOf(inputs[1], sizeOf(batchStridesB, depth * columns));
   const bias = parameters.bias ? elementsOf(inputs[2], columns) : undefined;
-  const result = elementsOf(output, countOf(batch) * rows * columns);
+  const size = countOf(batch) * rows * columns;
+  const more = inputs.slice(firstMore).map((input) => elementsOf(input, size));
+  const results = outputs.map((output) => elementsOf(output, size));
 
   walk(batch, [batchStridesA, batchStridesB], (entry, [startA, startB]) => {
     for (let r = 0; r < rows; r++) {
@@ -28,8 +31,9 @@ export const matmul: KernelRunner<"matmul"> = (parameters, inputs, [output]) => 
           sum += left * right;
         }
         if (bias !== undefined) sum += bias[c];
-        if (activate !== undefined) sum = activate([sum])[0];
-        result[(entry * rows + r) * columns + c] = storedAs(output.dtype, sum);
+        const at = (entry * rows + r) * columns + c;
+        const values = finish ? finish([sum, ...more.map((each) => each[at])]) : [sum];
+        results.forEach((result, i) => result[at] = storedAs(outputs[i].dtype, values[i]));
       }
     }
   });

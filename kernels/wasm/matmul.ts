@@ -1,4 +1,4 @@
-// Kernel `matmul`: batched matrix products with bias and activation.
+// Kernel `matmul`: batched matrix products with bias and epilogue.
 
 import type { KernelParameters } from "../kernel.ts";
 import { requireFloats } from "./elements.ts";
@@ -167,7 +167,7 @@ function runThin(
 }
 
 /**
- * activation(a b + bias) for every batch entry. The activation is a pass of its own: inside the product it was
+ * The epilogue of a b + bias for every batch entry. It is a pass of its own: inside the product an activation was
  * measured to gain nothing, and the product's code stays one for all.
  */
 export const matmul: WasmRunner<"matmul"> = (executor, parameters, inputs, outputs) => {
@@ -178,14 +178,16 @@ export const matmul: WasmRunner<"matmul"> = (executor, parameters, inputs, outpu
   const size = offsets.length / 2 * rows * columns;
   if (size === 0) return;
   const run = Math.min(rows, columns) <= MAXIMUM_FEW ? runThin : runBlocks;
+  const [product] = outputs;
   run(executor, folded, {
     left: inputs[0].address,
     right: inputs[1].address,
     bias: parameters.bias ? inputs[2].address : 0,
-    result: outputs[0].address,
+    result: product.address,
   }, offsets);
-  const { activation } = parameters;
-  if (activation === undefined) return;
-  const activate = { expressions: [activation], shape: [size], inputStrides: [[1]] };
-  pointwise(executor, activate, outputs, outputs);
+  const { epilogue } = parameters;
+  if (epilogue === undefined) return;
+  const operands = [product, ...inputs.slice(parameters.bias ? 3 : 2)];
+  const layout = { shape: [size], inputStrides: operands.map(() => [1]) };
+  pointwise(executor, { expressions: epilogue, ...layout }, operands, outputs);
 };

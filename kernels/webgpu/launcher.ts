@@ -33,9 +33,7 @@ export function describeCall({ name, parameters, inputs, outputs }: CallDescript
   const text = JSON.stringify(
     parameters,
     (key, value) =>
-      ["expressions", "map", "activation"].includes(key) && typeof value === "object"
-        ? "..."
-        : value,
+      ["expressions", "map", "epilogue"].includes(key) && typeof value === "object" ? "..." : value,
   );
   const bytes = (bindings: readonly WebGpuBinding[]) =>
     bindings.map(({ buffer }) => buffer.size).join(", ") || "none";

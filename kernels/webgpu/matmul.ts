@@ -1,4 +1,4 @@
-// Kernel `matmul`: batched matrix products with bias and activation.
+// Kernel `matmul`: batched matrix products with bias and epilogue.
 
 import { requireFloats } from "./floats.ts";
 import {
@@ -16,17 +16,24 @@ import {
   simplifyProduct,
 } from "./matmul_plan.ts";
 import { REGISTER_INVOCATIONS, registerProduct } from "./matmul_registers.ts";
-import { BATCH_AXES, type Epilogue, layOutWords } from "./matmul_shader.ts";
+import {
+  BATCH_AXES,
+  bindEpilogue,
+  type Epilogue,
+  epilogueWords,
+  type FurtherOperands,
+  layOutWords,
+  plainEpilogue,
+} from "./matmul_shader.ts";
 import { sumParts } from "./matmul_sum.ts";
 import { vectorProduct } from "./matmul_vector.ts";
 import { workgroupProduct } from "./matmul_workgroup.ts";
 
 /** Operands of a product; where the depth is split, the result are the parts. */
-interface Operands {
+interface Operands extends FurtherOperands {
   readonly left: WebGpuBinding;
   readonly right: WebGpuBinding;
   readonly bias?: WebGpuBinding;
-  readonly result: WebGpuBinding;
 }
 
 /** Elements from an operand's first to its last, the batch being walked with its strides. */
@@ -58,7 +65,7 @@ function launchProduct(
   starts: { left: number; right: number; result: number },
 ): void {
   const { axes, rows, columns, depth } = product;
-  const { left, right, bias, result } = operands;
+  const { left, right, bias, results } = operands;
   const entries = axes.reduce((count, { size }) => count * size, 1);
   if (axes.length > BATCH_AXES) {
     const [outer, ...inner] = axes;
@@ -79,7 +86,7 @@ function launchProduct(
     firstLeft: left.first + starts.left,
     firstRight: right.first + starts.right,
     firstBias: bias?.first ?? 0,
-    firstResult: result.first + starts.result,
+    firstResult: results[0].first + starts.result,
     rows,
     columns,
     depth,
@@ -119,22 +126,22 @@ function launchProduct(
         access: "read",
         elements: starts.right + extentOf(product, 1, columns * depth),
       },
-      ...(bias ? [{ binding: bias, access: "read" } as const] : []),
-      {
-        binding: result,
-        access: "read_write",
-        elements: starts.result + entries * splits * rows * columns,
-      },
+      ...bindEpilogue(bias, operands, starts.result + entries * splits * rows * columns),
     ],
-    words,
+    [...words, ...epilogueWords(operands, starts.result)],
     gridOf(Math.ceil(tiles / perWorkgroup)),
   );
 }
 
-/** activation(a b + bias) for every batch entry. */
-export const matmul: WebGpuRunner<"matmul"> = (executor, parameters, inputs, [output]) => {
-  requireFloats("matmul", ...inputs, output);
-  const { activation } = parameters;
+/** The epilogue of a b + bias for every batch entry. */
+export const matmul: WebGpuRunner<"matmul"> = (executor, parameters, inputs, outputs) => {
+  requireFloats("matmul", ...inputs, ...outputs);
+  const more = inputs.slice(parameters.bias ? 3 : 2);
+  const epilogue = {
+    bias: parameters.bias,
+    expressions: parameters.epilogue,
+    more: more.length,
+  };
   const product = simplifyProduct(parameters);
   const { axes, rows, columns, depth, swapped } = product;
   const entries = axes.reduce((count, { size }) => count * size, 1);
@@ -157,20 +164,20 @@ export const matmul: WebGpuRunner<"matmul"> = (executor, parameters, inputs, [ou
       right.first,
       ...stridesOf(1),
     ]),
-    storesVectors: !swapped && columns % 4 === 0 && output.first % 4 === 0 &&
+    storesVectors: !swapped && columns % 4 === 0 && outputs[0].first % 4 === 0 &&
       (bias?.first ?? 0) % 4 === 0,
   };
   const plan = planProduct(shape, executor.software);
   const starts = { left: 0, right: 0, result: 0 };
   if (plan.splits === 1) {
-    const epilogue = { bias: parameters.bias, activation };
-    launchProduct(executor, product, plan, epilogue, { left, right, bias, result: output }, starts);
+    const operands = { left, right, bias, more, results: outputs };
+    launchProduct(executor, product, plan, epilogue, operands, starts);
     return;
   }
   const parts = executor.temporary(4 * entries * plan.splits * rows * columns);
-  const operands = { left, right, result: parts };
-  launchProduct(executor, product, plan, { bias: false }, operands, starts);
+  const operands = { left, right, more: [], results: [parts] };
+  launchProduct(executor, product, plan, plainEpilogue, operands, starts);
   const { splits } = plan;
   const sum = { entries, splits, matrix: rows * columns, columns: parameters.columns };
-  sumParts(executor, sum, activation, { parts, bias, result: output });
+  sumParts(executor, sum, epilogue, { parts, bias, more, results: outputs });
 };

@@ -13,9 +13,11 @@ import {
 } from "./matmul_operand.ts";
 import {
   type Epilogue,
+  epilogueFields,
   epilogueKey,
   placeOfTile,
   printDeclarations,
+  printFinish,
   productFields,
 } from "./matmul_shader.ts";
 import { indent, range } from "./printing.ts";
@@ -86,28 +88,33 @@ function printStores({ rows, columns, storesVectors }: RegisterTile): string {
   return indent(lines);
 }
 
-/** A loop that adds the bias to what was stored and applies the activation: printed into each store it would be compiled dozens of times. */
+/** A loop that finishes what was stored: printed into each store the epilogue would be compiled dozens of times. */
 function printEpilogue(
   { rows, columns, storesVectors }: RegisterTile,
-  { bias, activation }: Epilogue,
+  epilogue: Epilogue,
 ): string {
   const unit = storesVectors ? " / 4u" : "";
-  const added = bias
+  const added = epilogue.bias
     ? ` + bias[(parameters.firstBias + y * parameters.biasRowStride + x * parameters.biasColumnStride)${unit}]`
     : "";
-  const activated = !activation
-    ? "sum"
-    : storesVectors
-    ? `vec4<f32>(${range(4).map((i) => `activate(sum[${i}])`).join(", ")})`
-    : "activate(sum)";
+  const finished = storesVectors
+    ? range(4).map((i) => printFinish(epilogue, `at + ${i}u`, `sum[${i}]`))
+    : [printFinish(epilogue, "at", "sum")];
+  const values = finished.map(({ value }) => value);
+  const finish = [
+    ...finished.flatMap(({ stores }) => stores),
+    `result[place] = ${storesVectors ? `vec4<f32>(${values.join(", ")})` : values[0]};`,
+  ];
   return `\
   let rowEnd = min(row + ${rows}u, parameters.rows);
   let columnEnd = min(column + ${columns}u, parameters.columns);
   for (var y = row; y < rowEnd; y++) {
     for (var x = column; x < columnEnd; x += ${storesVectors ? 4 : 1}u) {
-      let place = (resultStart + y * parameters.resultRowStride + x * parameters.resultColumnStride)${unit};
+      let element = resultStart + y * parameters.resultRowStride + x * parameters.resultColumnStride;
+      let at = element - parameters.firstResult;
+      let place = element${unit};
       let sum = result[place]${added};
-      result[place] = ${activated};
+${finish.map((line) => `      ${line}\n`).join("")}\
     }
   }
 `;
@@ -131,7 +138,7 @@ export function registerProduct(tile: RegisterTile, epilogue: Epilogue): WgslKer
     key: `matmul registers ${rows}x${columns} ${left} ${right} ${storesVectors}${
       epilogueKey(epilogue)
     }`,
-    uniforms: productFields.length,
+    uniforms: productFields.length + epilogueFields(epilogue).length,
     source: () => {
       const declarations = printDeclarations(epilogue, {
         left: typeOf(left !== "strided"),
@@ -163,7 +170,7 @@ ${indent(lines)}\
 ${printSteps(operands, UNROLLED)}\
   }
 ${remainder}${printStores(tile)}\
-${epilogue.bias || epilogue.activation ? printEpilogue(tile, epilogue) : ""}\
+${epilogue.bias || epilogue.expressions ? printEpilogue(tile, epilogue) : ""}\
 }
 `;
     },

@@ -3,15 +3,32 @@
 
 import type { Expression } from "../expression/expression.ts";
 import { toWgslFunction, wgslPrelude } from "../expression/to_wgsl.ts";
-import { type BufferDeclaration, wgslBindings } from "./kernel.ts";
+import {
+  type BoundBuffer,
+  type BufferDeclaration,
+  type WebGpuBinding,
+  wgslBindings,
+} from "./kernel.ts";
+import { range } from "./printing.ts";
 
 /** Axes of a batch that a shader walks; a batch of more is launched in parts. */
 export const BATCH_AXES = 3;
 
-/** What becomes of a sum: activation(sum + bias). */
+/** What becomes of a sum. */
 export interface Epilogue {
   readonly bias: boolean;
-  readonly activation?: Expression;
+  /** One for each result, of sum + bias and of what the further operands hold in its place. */
+  readonly expressions?: readonly Expression[];
+  /** Further operands. */
+  readonly more: number;
+}
+
+/** A product as it is. */
+export const plainEpilogue: Epilogue = { bias: false, more: 0 };
+
+/** Results beyond the first. */
+function furtherResults({ expressions }: Epilogue): number {
+  return expressions ? expressions.length - 1 : 0;
 }
 
 /** The words of a product, by name: all are u32. */
@@ -66,25 +83,102 @@ export type ElementTypes = Readonly<
 const numbers: ElementTypes = { left: "f32", right: "f32", bias: "f32", result: "f32" };
 
 /** The declarations of a product's shader. */
-export function printDeclarations({ bias, activation }: Epilogue, types = numbers): string {
+export function printDeclarations(epilogue: Epilogue, types = numbers): string {
   const buffers: BufferDeclaration[] = [
     { name: "left", type: types.left, access: "read" },
     { name: "right", type: types.right, access: "read" },
+    ...epilogueBuffers(epilogue, types),
   ];
-  if (bias) buffers.push({ name: "bias", type: types.bias, access: "read" });
-  buffers.push({ name: "result", type: types.result, access: "read_write" });
-  return wgslBindings(buffers, productFields.map((field) => `${field}: u32`)) +
-    printActivation(activation);
+  const fields = [...productFields, ...epilogueFields(epilogue)];
+  return wgslBindings(buffers, fields.map((field) => `${field}: u32`)) + printFunctions(epilogue);
 }
 
-/** The function `activate`, where there is an activation. */
-export function printActivation(activation: Expression | undefined): string {
-  return activation ? wgslPrelude + toWgslFunction("activate", activation, 1) : "";
+/** The buffers that follow the operands of the product. */
+export function epilogueBuffers(
+  epilogue: Epilogue,
+  types: Pick<ElementTypes, "bias" | "result"> = numbers,
+): BufferDeclaration[] {
+  const buffers: BufferDeclaration[] = [];
+  if (epilogue.bias) buffers.push({ name: "bias", type: types.bias, access: "read" });
+  for (const index of range(epilogue.more)) {
+    buffers.push({ name: `more${index}`, type: "f32", access: "read" });
+  }
+  buffers.push({ name: "result", type: types.result, access: "read_write" });
+  for (const index of range(furtherResults(epilogue))) {
+    buffers.push({ name: `output${index + 1}`, type: "f32", access: "read_write" });
+  }
+  return buffers;
+}
+
+/** The words that say where further operands and results begin; they follow all others. */
+export function epilogueFields(epilogue: Epilogue): string[] {
+  return [
+    ...range(epilogue.more).map((index) => `firstMore${index}`),
+    ...range(furtherResults(epilogue)).map((index) => `firstOutput${index + 1}`),
+  ];
+}
+
+/** The functions `finish0`, `finish1`, ... that give the results. */
+export function printFunctions({ expressions, more }: Epilogue): string {
+  if (!expressions) return "";
+  const functions = expressions.map((expression, index) =>
+    toWgslFunction(`finish${index}`, expression, 1 + more)
+  );
+  return wgslPrelude + functions.join("");
+}
+
+/**
+ * What the results become in one place.
+ *
+ * @param at Elements from the first result's beginning to the place.
+ * @param sum sum + bias.
+ * @returns The first result, and statements that store the others.
+ */
+export function printFinish(
+  { expressions, more }: Epilogue,
+  at: string,
+  sum: string,
+): { value: string; stores: string[] } {
+  if (!expressions) return { value: sum, stores: [] };
+  const operands = [
+    sum,
+    ...range(more).map((index) => `more${index}[parameters.firstMore${index} + ${at}]`),
+  ].join(", ");
+  const [value, ...others] = expressions.map((_, index) => `finish${index}(${operands})`);
+  const stores = others.map((other, index) =>
+    `output${index + 1}[parameters.firstOutput${index + 1} + ${at}] = ${other};`
+  );
+  return { value, stores };
 }
 
 /** What the part of a kernel's key says that its epilogue decides. */
-export function epilogueKey({ bias, activation }: Epilogue): string {
-  return `${bias ? " bias" : ""}${activation ? ` ${activation.key}` : ""}`;
+export function epilogueKey({ bias, expressions = [], more }: Epilogue): string {
+  return `${bias ? " bias" : ""} ${more} ${expressions.map(({ key }) => key).join(" ")}`;
+}
+
+/** Further operands and results of a product. */
+export interface FurtherOperands {
+  readonly more: readonly WebGpuBinding[];
+  /** The first result and the others. */
+  readonly results: readonly WebGpuBinding[];
+}
+
+/** The buffers of {@linkcode epilogueBuffers} in their order; each holds `elements` from its start. */
+export function bindEpilogue(
+  bias: WebGpuBinding | undefined,
+  { more, results }: FurtherOperands,
+  elements: number,
+): BoundBuffer[] {
+  return [
+    ...(bias ? [{ binding: bias, access: "read" } as const] : []),
+    ...more.map((binding) => ({ binding, access: "read", elements }) as const),
+    ...results.map((binding) => ({ binding, access: "read_write", elements }) as const),
+  ];
+}
+
+/** The words of {@linkcode epilogueFields}, all shifted by `start` elements. */
+export function epilogueWords({ more, results }: FurtherOperands, start: number): number[] {
+  return [...more, ...results.slice(1)].map(({ first }) => first + start);
 }
 
 /**

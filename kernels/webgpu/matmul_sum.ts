@@ -10,7 +10,17 @@ import {
   wgslInvocationIndex,
   type WgslKernel,
 } from "./kernel.ts";
-import { type Epilogue, epilogueKey, printActivation } from "./matmul_shader.ts";
+import {
+  bindEpilogue,
+  type Epilogue,
+  epilogueBuffers,
+  epilogueFields,
+  epilogueKey,
+  epilogueWords,
+  type FurtherOperands,
+  printFinish,
+  printFunctions,
+} from "./matmul_shader.ts";
 
 const WORKGROUP = 64;
 
@@ -24,18 +34,21 @@ const fields = [
   "columns",
 ];
 
-function sumKernel({ bias, activation }: Epilogue): WgslKernel {
-  const buffers: BufferDeclaration[] = [{ name: "parts", type: "f32", access: "read" }];
-  if (bias) buffers.push({ name: "bias", type: "f32", access: "read" });
-  buffers.push({ name: "result", type: "f32", access: "read_write" });
-  const added = bias ? " + bias[parameters.firstBias + index % parameters.columns]" : "";
+function sumKernel(epilogue: Epilogue): WgslKernel {
+  const buffers: BufferDeclaration[] = [
+    { name: "parts", type: "f32", access: "read" },
+    ...epilogueBuffers(epilogue),
+  ];
+  const all = [...fields, ...epilogueFields(epilogue)];
+  const { value, stores } = printFinish(epilogue, "index", "value");
+  const added = epilogue.bias ? " + bias[parameters.firstBias + index % parameters.columns]" : "";
   return {
-    key: `matmul sum${epilogueKey({ bias, activation })}`,
-    uniforms: fields.length,
+    key: `matmul sum${epilogueKey(epilogue)}`,
+    uniforms: all.length,
     source: () =>
       `\
-${wgslBindings(buffers, fields.map((field) => `${field}: u32`))}
-${printActivation(activation)}\
+${wgslBindings(buffers, all.map((field) => `${field}: u32`))}
+${printFunctions(epilogue)}\
 @compute @workgroup_size(${WORKGROUP}) fn main(${wgslEntryParameters}) {
   let index = ${wgslInvocationIndex(WORKGROUP)};
   if (index >= parameters.count) { return; }
@@ -47,7 +60,8 @@ ${printActivation(activation)}\
     place += parameters.matrix;
   }
   let value = sum${added};
-  result[parameters.firstResult + index] = ${activation ? "activate(value)" : "value"};
+  result[parameters.firstResult + index] = ${value};
+${stores.map((store) => `  ${store}\n`).join("")}\
 }
 `,
   };
@@ -62,23 +76,25 @@ export interface SplitSum {
   readonly columns: number;
 }
 
-/** activation(sum of the parts + bias) for every element. */
+/** The epilogue of the sum of the parts + bias for every element. */
 export function sumParts(
   executor: WebGpuLauncher,
   { entries, splits, matrix, columns }: SplitSum,
-  activation: Epilogue["activation"],
-  operands: { parts: WebGpuBinding; bias?: WebGpuBinding; result: WebGpuBinding },
+  epilogue: Epilogue,
+  operands: FurtherOperands & { parts: WebGpuBinding; bias?: WebGpuBinding },
 ): void {
-  const { parts, bias, result } = operands;
+  const { parts, bias, results } = operands;
   const count = entries * matrix;
   executor.launch(
-    sumKernel({ bias: bias !== undefined, activation }),
+    sumKernel(epilogue),
     [
       { binding: parts, access: "read", elements: count * splits },
-      ...(bias ? [{ binding: bias, access: "read", elements: columns } as const] : []),
-      { binding: result, access: "read_write", elements: count },
+      ...bindEpilogue(bias, operands, count),
     ],
-    [parts.first, bias?.first ?? 0, result.first, count, splits, matrix, columns],
+    [
+      ...[parts.first, bias?.first ?? 0, results[0].first, count, splits, matrix, columns],
+      ...epilogueWords(operands, 0),
+    ],
     gridOf(Math.ceil(count / WORKGROUP)),
   );
 }

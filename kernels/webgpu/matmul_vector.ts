@@ -5,9 +5,11 @@
 import { wgslEntryParameters, type WgslKernel, wgslWorkgroupIndex } from "./kernel.ts";
 import {
   type Epilogue,
+  epilogueFields,
   epilogueKey,
   placeOfTile,
   printDeclarations,
+  printFinish,
   productFields,
 } from "./matmul_shader.ts";
 import { range } from "./printing.ts";
@@ -32,12 +34,13 @@ export function vectorProduct(
   const [ownColumn, ownSlice] = rightAlongDepth
     ? [`local / ${slices}u`, `local % ${slices}u`]
     : [`local % ${columns}u`, `local / ${columns}u`];
+  const { value, stores } = printFinish(epilogue, "at", "value");
   const bias = epilogue.bias
     ? " + bias[parameters.firstBias + row * parameters.biasRowStride + column * parameters.biasColumnStride]"
     : "";
   return {
     key: `matmul vector ${rows} ${rightAlongDepth}${epilogueKey(epilogue)}`,
-    uniforms: productFields.length,
+    uniforms: productFields.length + epilogueFields(epilogue).length,
     source: () =>
       `\
 ${printDeclarations(epilogue)}
@@ -74,9 +77,10 @@ ${
       var sum = 0.0f;
       for (var slice = 0u; slice < ${slices}u; slice++) { sum += parts[local * ${slices}u + slice]; }
       let value = sum${bias};
-      result[resultStart + row * parameters.resultRowStride + column * parameters.resultColumnStride] = ${
-        epilogue.activation ? "activate(value)" : "value"
-      };
+      let place = resultStart + row * parameters.resultRowStride + column * parameters.resultColumnStride;
+      let at = place - parameters.firstResult;
+      result[place] = ${value};
+${stores.map((store) => `      ${store}\n`).join("")}\
     }
   }
 }

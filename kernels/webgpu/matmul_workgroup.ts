@@ -6,9 +6,11 @@
 import { wgslEntryParameters, type WgslKernel, wgslWorkgroupIndex } from "./kernel.ts";
 import {
   type Epilogue,
+  epilogueFields,
   epilogueKey,
   placeOfTile,
   printDeclarations,
+  printFinish,
   productFields,
 } from "./matmul_shader.ts";
 import { range } from "./printing.ts";
@@ -82,15 +84,16 @@ function printStep({ side, groups }: WorkgroupTile, step: number): string {
 }
 
 /** Stores of the sums that lie within the result. */
-function printStores({ side, groups }: WorkgroupTile, { bias, activation }: Epilogue): string {
+function printStores({ side, groups }: WorkgroupTile, epilogue: Epilogue): string {
   const span = 4 * side;
   const sums = range(4 * groups).map((row) =>
     `array<f32, ${4 * groups}>(${
       range(4 * groups).map((column) => `sum${row}_${column >> 2}[${column & 3}]`).join(", ")
     })`
   );
+  const { value, stores } = printFinish(epilogue, "at", "sum");
   const sum = `sums[y][x]${
-    bias
+    epilogue.bias
       ? " + bias[parameters.firstBias + row * parameters.biasRowStride + column * parameters.biasColumnStride]"
       : ""
   }`;
@@ -102,9 +105,10 @@ function printStores({ side, groups }: WorkgroupTile, { bias, activation }: Epil
       let column = firstColumn + ownColumn + (x / 4u) * ${span}u + x % 4u;
       if (row < parameters.rows && column < parameters.columns) {
         let sum = ${sum};
-        result[resultStart + row * parameters.resultRowStride + column * parameters.resultColumnStride] = ${
-    activation ? "activate(sum)" : "sum"
-  };
+        let place = resultStart + row * parameters.resultRowStride + column * parameters.resultColumnStride;
+        let at = place - parameters.firstResult;
+        result[place] = ${value};
+${stores.map((store) => `        ${store}\n`).join("")}\
       }
     }
   }
@@ -123,7 +127,7 @@ export function workgroupProduct(
     key: `matmul workgroup ${size}x${tile.depth} ${leftAlongDepth} ${rightAlongDepth}${
       epilogueKey(epilogue)
     }`,
-    uniforms: productFields.length,
+    uniforms: productFields.length + epilogueFields(epilogue).length,
     source: () =>
       `\
 ${printDeclarations(epilogue)}

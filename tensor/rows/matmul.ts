@@ -48,7 +48,8 @@ export const matmul: OperationRow<"matmul"> = {
     const [a, b, bias] = inputs;
     const { rows, columns, depth } = dimensions(a, b, options);
     const { transposeA, transposeB, activation } = options;
-    const shared = { columns, depth, transposeA, transposeB, bias: bias !== undefined, activation };
+    const epilogue = activation && [activation];
+    const shared = { columns, depth, transposeA, transposeB, bias: bias !== undefined, epilogue };
     const batchA = a.shape.slice(0, -2);
     if (b.shape.length === 2 && !transposeA) {
       // One matrix for the whole batch: all rows form one tall product.

@@ -190,19 +190,24 @@ Deno.test("matmul of a batch of large matrices agrees", async () => {
   }
 });
 
-Deno.test("matmul applies its activation to the product with its bias", async () => {
-  const activation = scalar.gelu(scalar.input(0));
-  const gelu = scalar.toFunction([activation], 1);
+Deno.test("matmul's epilogue sees the product with its bias and further operands", async () => {
+  const epilogue = [scalar.gelu(scalar.input(0)), scalar.input(0).mul(scalar.input(1)).sub(1)];
+  const finish = scalar.toFunction(epilogue, 2);
   for (const [rows, columns] of [[13, 21], [2, 9], [150, 40]]) {
     const p = product(rows, columns, 17, { bias: true });
     const a = randomNumbers(rows * 17, 1), b = randomNumbers(17 * columns, 2);
-    const bias = randomNumbers(columns, 3);
-    const expected = expectedProduct(p, a, b, bias).values.map((value) => gelu([value])[0]);
-    const operands = [a, b, bias].map((data) => ({ data }));
-    const parameters = { ...p, activation };
-    const results = [{ count: rows * columns }];
-    const [actual] = await runOnThreads("matmul", parameters, operands, results);
-    assertClose(actual, expected, { absolute: 2e-5, relative: 1e-5 });
+    const bias = randomNumbers(columns, 3), more = randomNumbers(rows * columns, 4);
+    const { values } = expectedProduct(p, a, b, bias);
+    const expected = Array.from(values, (value, i) => finish([value, more[i]]));
+    const operands = [a, b, bias, more].map((data) => ({ data }));
+    const results = epilogue.map(() => ({ count: rows * columns }));
+    const actual = await runOnThreads("matmul", { ...p, epilogue }, operands, results);
+    actual.forEach((each, result) =>
+      assertClose(each, expected.map((values) => values[result]), {
+        absolute: 5e-5,
+        relative: 1e-5,
+      })
+    );
   }
 });
 

@@ -149,17 +149,16 @@ testOnWebGpu("matmul splits the depth of a batch whose axes do not join", () => 
   }));
 });
 
-testOnWebGpu("matmul applies its activation to the product with its bias", () => {
-  const activation = scalar.gelu(scalar.input(0));
-  for (const [rows, columns, depth] of [[13, 21, 17], [3, 9, 900], [130, 40, 20]]) {
-    const operands = [rows * depth, depth * columns, columns].map((count, i) => ({
-      data: randomNumbers(count, i),
-    }));
-    for (const bias of flags) {
-      const parameters = { ...product(rows, columns, depth), bias, activation };
-      const results = [{ count: rows * columns }];
-      const bound = operands.slice(0, bias ? 3 : 2);
-      const tolerance = { absolute: 1e-6 * (depth + 3) * 4, relative: 1e-5 };
+testOnWebGpu("matmul's epilogue sees the product with its bias and further operands", () => {
+  const epilogue = [scalar.gelu(scalar.input(0)), scalar.input(0).mul(scalar.input(1)).sub(1)];
+  for (const [rows, columns, depth] of [[13, 21, 17], [3, 9, 900], [130, 40, 20], [40, 40, 900]]) {
+    const [a, b, bias, more] = [rows * depth, depth * columns, columns, rows * columns]
+      .map((count, i) => ({ data: randomNumbers(count, i) }));
+    for (const withBias of flags) {
+      const parameters = { ...product(rows, columns, depth), bias: withBias, epilogue };
+      const results = epilogue.map(() => ({ count: rows * columns }));
+      const bound = withBias ? [a, b, bias, more] : [a, b, more];
+      const tolerance = { absolute: 1e-6 * (depth + 3) * 8, relative: 1e-5 };
       compareClasses("matmul", parameters, bound, results, tolerance);
     }
   }
