@@ -48,3 +48,21 @@ export {
   type PullModelOptions,
 } from "./hub.ts";
 export { downloadFile, type DownloadOptions, type RemoteFile } from "./resumable_download.ts";
+export { loadTfjsModel, type LoadTfjsOptions, TfjsModel } from "./tfjs_model.ts";
+export {
+  depthToSpace,
+  type MakeTfjsLayer,
+  padSame,
+  type TfjsCompute,
+  type TfjsLayer,
+  type TfjsLayerSpec,
+} from "./tfjs_layers.ts";
+export { openTfjsWeights, readTfjsKernel } from "./tfjs_weights.ts";
+export {
+  Esrgan,
+  type EsrganFiles,
+  esrganFiles,
+  type EsrganScale,
+  installEsrgan,
+  loadEsrgan,
+} from "./esrgan.ts";
