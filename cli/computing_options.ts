@@ -8,7 +8,7 @@ export const computingRows = {
   device: row(
     z.enum(["auto", "wasm", "reference", "webgpu"]),
     "auto",
-    "where to compute",
+    "where to compute; auto: on a graphics processor where there is one",
   ),
   threads: row(z.int().min(0), 0, "threads to compute with; 0: CORIT_THREADS, or all"),
 };

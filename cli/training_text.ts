@@ -18,12 +18,17 @@ export function whole(value: number): string {
 
 /** What will be done: detector, training, machine, folder. */
 export function planText({ config, computing, folder, from, ...model }: EventOf<"plan">): string {
-  const { device, threads } = computing;
+  const { device, threads, why } = computing;
   const facts: [string, string][] = [
     ["detector", detectorText(config, model)],
     ["data", sourceText(config)],
     ["training", trainingText(config)],
-    ["computing", `${device}, ${threads} ${threads === 1 ? "thread" : "threads"}`],
+    [
+      "computing",
+      `${device}${
+        device === "wasm" ? `, ${threads} ${threads === 1 ? "thread" : "threads"}` : ""
+      }: ${why}`,
+    ],
     ["run", from > 0 ? `${folder}, going on from step ${from} of ${config.steps}` : folder],
   ];
   return facts.map(([name, text]) => indented(name, text)).join("\n");

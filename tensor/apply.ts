@@ -2,10 +2,11 @@
 
 import { DeviceError } from "../errors.ts";
 import type { Executor } from "../kernels/kernel.ts";
-import type { OperationName, OperationOptions, OperationRow } from "./operation.ts";
+import type { Descriptor, OperationName, OperationOptions, OperationRow } from "./operation.ts";
 import { isRecording } from "./recording.ts";
 import { operationRows } from "./rows/mod.ts";
 import { runEntry } from "./run_entry.ts";
+import { showShape } from "./shape.ts";
 import { Tensor } from "./tensor.ts";
 
 /** The executor that all of some tensors live on. Throws DeviceError where they differ. */
@@ -20,6 +21,31 @@ function commonExecutor(name: OperationName, inputs: readonly Tensor[]): Executo
     }
   }
   return executor;
+}
+
+/** Memory for what an operation makes. Throws DeviceError naming operation, shapes and bytes where it is exhausted. */
+function allocateOutputs(
+  executor: Executor,
+  name: OperationName,
+  inputs: readonly Tensor[],
+  descriptors: readonly Descriptor[],
+): Tensor[] {
+  const outputs: Tensor[] = [];
+  try {
+    for (const { shape, dtype } of descriptors) {
+      outputs.push(Tensor.allocate(executor, shape, dtype));
+    }
+    return outputs;
+  } catch (cause) {
+    outputs.forEach((output) => output.release());
+    if (!(cause instanceof DeviceError)) throw cause;
+    const shapes = (all: readonly Descriptor[]) =>
+      all.map(({ shape }) => showShape(shape)).join(", ");
+    throw new DeviceError(
+      `${name} ${shapes(inputs)} -> ${shapes(descriptors)}: ${cause.message}`,
+      { cause },
+    );
+  }
 }
 
 /**
@@ -37,7 +63,7 @@ export function applyAll<Name extends OperationName>(
   const row: OperationRow<Name> = operationRows[name];
   const executor = commonExecutor(name, inputs);
   const descriptors = row.infer(inputs, options, executor.defaultDType);
-  const outputs = descriptors.map(({ shape, dtype }) => Tensor.allocate(executor, shape, dtype));
+  const outputs = allocateOutputs(executor, name, inputs, descriptors);
   runEntry(
     executor,
     name,

@@ -162,7 +162,7 @@ export const trainingOptions: OptionDefinition<TrainingConfig> = defineOptions<T
       device: row(
         z.enum(["auto", "wasm", "reference", "webgpu"]),
         "auto",
-        "where to compute",
+        "where to compute; auto: on a graphics processor where there is one",
       ),
       threads: row(countOrOff, 0, "threads to compute with; 0: CORIT_THREADS, or all"),
       profile: row(z.boolean(), false, "time every operation; leave a trace in the run's folder"),

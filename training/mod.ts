@@ -8,7 +8,7 @@
 export { type BestValidation, type Checkpoint, type CheckpointState } from "./checkpoint.ts";
 export { parseTrainingConfig, type TrainingConfig } from "./config.ts";
 export { detect, type Detection, imageThreshold, type WindowScore } from "./detection.ts";
-export { type Computing, useDevice } from "./device.ts";
+export { chooseDevice, type Computing, type DeviceChoice, useDevice } from "./device.ts";
 export type { TrainingEvent, TrainingListener } from "./events.ts";
 export { removeUnfinished, writeFileAtomically, writeFolderAtomically } from "./files.ts";
 export { GsnrProbe } from "./gsnr_probe.ts";

@@ -1,7 +1,7 @@
 // A training from its configuration to its report, or from where it was interrupted.
 
 import { join } from "node:path";
-import { InterruptedError, NumericError } from "../errors.ts";
+import { DeviceError, InterruptedError, NumericError } from "../errors.ts";
 import type { GroupGsnr } from "../instruments/gsnr.ts";
 import { startProfile, stopProfile } from "../tensor/profile.ts";
 import {
@@ -117,7 +117,7 @@ export async function resume(path: string, options: ResumeOptions = {}): Promise
 
 /** Both of the above. */
 async function run(
-  config: TrainingConfig,
+  asked: TrainingConfig,
   path: string,
   existing: RunFolder | undefined,
   options: TrainOptions,
@@ -128,7 +128,9 @@ async function run(
   const checkpoint = existing && newest !== undefined
     ? await existing.explainingDamage(newest, () => readCheckpoint(existing.checkpointPath(newest)))
     : undefined;
-  const computing = await useDevice(config);
+  const computing = await useDevice(asked);
+  // What was chosen stands in config.json, so that the run is gone on with where it began.
+  const config = { ...asked, device: computing.device };
   const detector = makeDetector(config);
   onEvent({
     kind: "plan",
@@ -212,10 +214,13 @@ class Course {
     const { config, folder, session, options: { signal } } = this;
     using log = await MetricsLog.open(folder.metricsPath, session.step);
     while (session.step < config.steps && session.stopped === "") {
-      await this.#advance(log);
-      const { step, stopped } = session;
-      const last = step === config.steps || stopped !== "";
-      if (last || signal?.aborted || step % config.checkpointEvery === 0) await this.#save(log);
+      const last = await this.#explained(async () => {
+        await this.#advance(log);
+        const { step, stopped } = session;
+        const last = step === config.steps || stopped !== "";
+        if (last || signal?.aborted || step % config.checkpointEvery === 0) await this.#save(log);
+        return last;
+      });
       if (signal?.aborted && !last) throw this.#interrupted();
     }
   }
@@ -224,7 +229,7 @@ class Course {
   async #advance(log: MetricsLog): Promise<void> {
     const { config, session, options: { onEvent = () => {} } } = this;
     const began = performance.now();
-    const result = await this.#explained(() => session.advance());
+    const result = await session.advance();
     const stepSeconds = (performance.now() - began) / 1000;
     if (config.maxSeconds > 0 && this.seconds >= config.maxSeconds) {
       session.stopped = `the ${config.maxSeconds} seconds it was given are over`;
@@ -276,16 +281,23 @@ class Course {
     onEvent({ kind: "checkpoint", step: session.step, path });
   }
 
-  /** A number that is not finite ends the run; its user must learn what is left of it. */
+  /** A number that is not finite or a device that fails ends the run; its user must learn what is left of it. */
   async #explained<Result>(body: () => Promise<Result>): Promise<Result> {
     try {
       return await body();
     } catch (cause) {
-      if (!(cause instanceof NumericError)) throw cause;
+      if (!(cause instanceof NumericError) && !(cause instanceof DeviceError)) throw cause;
       const newest = (await this.folder.checkpoints()).at(-1);
       const kept = newest === undefined
         ? "no checkpoint had been written yet"
         : `the last good checkpoint is ${this.folder.checkpointPath(newest)}`;
+      if (cause instanceof DeviceError) {
+        throw new DeviceError(
+          `${cause.message}. ${kept}; go on with: deno task train --resume ` +
+            this.folder.path,
+          { cause },
+        );
+      }
       throw new NumericError(
         `${cause.message}; ${kept}. Train anew with a smaller --learning-rate, a smaller --rho or ` +
           `a --clip-norm`,

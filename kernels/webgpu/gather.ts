@@ -37,7 +37,8 @@ function wordsOf(
 
 /** Elements of the index tensor that are read. */
 function indexExtent({ outer, count, inner, indexStrides }: IndexedLayout): number {
-  const last = [outer, count, inner].map((size) => Math.max(0, size - 1));
+  if (outer * count * inner === 0) return 0;
+  const last = [outer, count, inner].map((size) => size - 1);
   return 1 + last.reduce((sum, at, axis) => sum + at * indexStrides[axis], 0);
 }
 

@@ -2,51 +2,14 @@
 
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
-import {
-  type Device,
-  RandomStream,
-  scoped,
-  type Tensor,
-  tensor,
-  withoutRecording,
-} from "../../tensor/mod.ts";
-import { assertClose, isFloat, listOf, magnitudeOf, pullBack } from "./compare.ts";
+import { type Device, scoped, type Tensor } from "../../tensor/mod.ts";
+import { assertClose, isFloat, magnitudeOf } from "./compare.ts";
 import { comparedDevices, exampleCount } from "./devices.ts";
+import { evaluate } from "./evaluate.ts";
 import { rows } from "./operations.ts";
-import { Picker } from "./picker.ts";
+import { lengths, limit, Picker } from "./picker.ts";
 import type { Example, Row } from "./row.ts";
-import { drawAll, place, type Values } from "./values.ts";
-
-const lengths = [0, 1, 3, 5, 65, 257];
-const limit = 4000;
-
-/** The outputs of one call, and the gradients of its float inputs for seeded output gradients. */
-interface Outcome {
-  readonly outputs: readonly Tensor[];
-  readonly gradients: readonly Tensor[];
-}
-
-/** Calls an operation on a device, the gradients of its outputs drawn from a seed. */
-function evaluate(
-  row: Row,
-  { inputs, options }: Example<unknown>,
-  values: readonly Values[],
-  seed: number,
-  device: Device,
-): Outcome {
-  const tensors = inputs.map((input, i) => place(input, values[i], device));
-  const compute = () => listOf(row.call(tensors, options));
-  const outputs = withoutRecording(compute);
-  if (row.order === 0) return { outputs, gradients: [] };
-  const random = new RandomStream(seed, 1);
-  const outputGradients = outputs.map((output) => {
-    if (!isFloat(output)) return undefined;
-    const drawn = Float64Array.from({ length: output.size }, () => random.uniform(-1, 1));
-    return tensor(drawn, { shape: output.shape, device });
-  });
-  const { gradients } = pullBack(compute, outputGradients, tensors.filter(isFloat));
-  return { outputs, gradients };
-}
+import { drawAll } from "./values.ts";
 
 /** Compares one example on a device with the reference. */
 function compareExample(row: Row, example: Example<unknown>, seed: number, device: Device): void {

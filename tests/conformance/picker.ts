@@ -3,6 +3,12 @@
 import fc from "fast-check";
 import type { GeneratorValue } from "fast-check";
 
+/** Lengths of axes on which devices are compared: none, one, odd, and beyond what a workgroup does at once. */
+export const lengths: readonly number[] = [0, 1, 3, 5, 65, 257];
+
+/** The most elements of a tensor there. */
+export const limit = 4000;
+
 /** Draws lengths, shapes and choices. */
 export class Picker {
   readonly #generate: GeneratorValue;
