@@ -2,6 +2,7 @@
 
 import { DeviceError } from "../../errors.ts";
 import { type AdapterFacts, adapterName, classifyAdapter, requestAdapter } from "./adapter.ts";
+import { probeSubgroups, type Subgroups } from "./subgroups.ts";
 
 /** What a lost device means for its user. */
 export const LOST =
@@ -26,6 +27,8 @@ export class WebGpuDevice {
     /** The device. */
     readonly device: GPUDevice,
     info: AdapterFacts,
+    /** What is known of its subgroups; absent where shaders cannot use them. */
+    readonly subgroups: Subgroups | undefined,
   ) {
     this.description = adapterName(info);
     this.software = classifyAdapter(info) === "software";
@@ -49,9 +52,14 @@ export class WebGpuDevice {
     }
     const wanted: GPUFeatureName[] = ["shader-f16", "timestamp-query"];
     const requiredFeatures = wanted.filter((feature) => adapter.features.has(feature));
+    // Not every implementation lists subgroups that it has.
+    const subgroups = "subgroups" as GPUFeatureName;
     try {
-      const device = await adapter.requestDevice({ requiredLimits, requiredFeatures });
-      return new WebGpuDevice(device, adapter.info);
+      const device = await adapter.requestDevice({
+        requiredLimits,
+        requiredFeatures: [...requiredFeatures, subgroups],
+      }).catch(() => adapter.requestDevice({ requiredLimits, requiredFeatures }));
+      return new WebGpuDevice(device, adapter.info, await probeSubgroups(device));
     } catch (cause) {
       throw new DeviceError(
         `webgpu: the adapter "${adapter.info.description}" refused a device with its own limits: ${cause}`,

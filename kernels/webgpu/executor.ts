@@ -13,6 +13,7 @@ import type {
   TypedArray,
 } from "../kernel.ts";
 import { BufferPool, type PooledBuffer } from "./buffers.ts";
+import { type AdapterClass, type ChoiceOverrides, ChoiceTable } from "./choices.ts";
 import { WebGpuDevice } from "./device.ts";
 import { storedElements } from "./elements.ts";
 import { CommandStream } from "./encoder.ts";
@@ -29,7 +30,11 @@ export interface WebGpuExecutorOptions {
   /** The most device memory that it takes for buffers; as much as the device has unless given. */
   readonly maximumBytes?: number;
   /** The class of adapters that kernels are chosen for, which changes the order of sums; the adapter's own unless given. */
-  readonly adapterClass?: "software" | "hardware";
+  readonly adapterClass?: AdapterClass;
+  /** Kernels to take in place of the standard ones. */
+  readonly choices?: ChoiceOverrides;
+  /** Whether kernels may use subgroups where the device has them; true unless given. */
+  readonly subgroups?: boolean;
   /** Whether to read in the same turn where the implementation allows it; true unless given. */
   readonly readSynchronously?: boolean;
 }
@@ -103,8 +108,12 @@ export class WebGpuExecutor implements Executor {
       stream.flush();
       cache.forgetBindGroups();
     });
-    const softwareKernels = adapterClass ? adapterClass === "software" : gpu.software;
-    this.#engine = { gpu, pool, stream, cache, softwareKernels };
+    const choices = new ChoiceTable(
+      adapterClass ?? (gpu.software ? "software" : "hardware"),
+      options.choices,
+    );
+    const lanes = options.subgroups === false ? undefined : gpu.subgroups?.lanes;
+    this.#engine = { gpu, pool, stream, cache, choices, lanes };
     this.#launcher = new LiveLauncher(this.#engine);
     this.#readback = new Readback(gpu, stream);
     const scratch = pool.take(16);
@@ -139,6 +148,11 @@ export class WebGpuExecutor implements Executor {
   /** Whether {@linkcode read} works: elsewhere only {@linkcode readLater} does. */
   get readsSynchronously(): boolean {
     return this.#readback.isSynchronous;
+  }
+
+  /** Which kernels are taken where there are several: what was chosen so far, and what to override. */
+  get choices(): ChoiceTable {
+    return this.#engine.choices;
   }
 
   /** What was made and handed in so far. */

@@ -2,6 +2,7 @@
 
 import type { DType, KernelName, KernelParameters } from "../kernel.ts";
 import type { PooledBuffer } from "./buffers.ts";
+import type { ChoiceTable } from "./choices.ts";
 
 /**
  * One compute shader, made on demand.
@@ -60,6 +61,10 @@ export interface WebGpuLauncher {
   readonly limits: GPUSupportedLimits;
   /** Whether the adapter computes on the CPU, where register tiles win and workgroup memory does not help. */
   readonly software: boolean;
+  /** Which of several kernels to take. */
+  readonly choices: ChoiceTable;
+  /** Invocations of a workgroup that is one subgroup, whose lanes read each other's registers; absent where it has none. */
+  readonly lanes?: number;
   /**
    * Starts `workgroups` workgroups of a kernel; launches take effect in order. Words are stored as u32: negative
    * numbers keep their bits, a float32 goes through {@linkcode floatWord}. A grid with a 0 does nothing.

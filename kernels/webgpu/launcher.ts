@@ -2,6 +2,7 @@
 
 import type { KernelName } from "../kernel.ts";
 import type { BufferPool, PooledBuffer } from "./buffers.ts";
+import type { ChoiceTable } from "./choices.ts";
 import type { WebGpuDevice } from "./device.ts";
 import type { CommandStream } from "./encoder.ts";
 import type { BoundBuffer, WebGpuBinding, WebGpuLauncher, WgslKernel } from "./kernel.ts";
@@ -13,8 +14,10 @@ export interface WebGpuEngine {
   readonly pool: BufferPool;
   readonly stream: CommandStream;
   readonly cache: KernelCache;
-  /** Whether kernels are chosen as for an adapter that computes on the CPU. */
-  readonly softwareKernels: boolean;
+  /** Which of several kernels to take. */
+  readonly choices: ChoiceTable;
+  /** Lanes of a subgroup, where kernels may use them. */
+  readonly lanes: number | undefined;
 }
 
 /** A call as error messages name it. */
@@ -65,7 +68,17 @@ export class LiveLauncher implements WebGpuLauncher {
 
   /** Whether kernels are chosen as for an adapter that computes on the CPU. */
   get software(): boolean {
-    return this.#engine.softwareKernels;
+    return this.#engine.choices.adapterClass === "software";
+  }
+
+  /** Lanes of a subgroup, where kernels may use them. */
+  get lanes(): number | undefined {
+    return this.#engine.lanes;
+  }
+
+  /** Which of several kernels to take. */
+  get choices(): ChoiceTable {
+    return this.#engine.choices;
   }
 
   /** Begins a call. */

@@ -25,6 +25,7 @@ import {
   layOutWords,
   plainEpilogue,
 } from "./matmul_shader.ts";
+import { subgroupProduct } from "./matmul_subgroups.ts";
 import { sumParts } from "./matmul_sum.ts";
 import { vectorProduct } from "./matmul_vector.ts";
 import { workgroupProduct } from "./matmul_workgroup.ts";
@@ -48,6 +49,8 @@ function kernelOf(product: Product, plan: ProductPlan, epilogue: Epilogue): Wgsl
   switch (plan.kind) {
     case "registers":
       return registerProduct(plan.tile, epilogue);
+    case "subgroups":
+      return subgroupProduct(plan.tile, epilogue);
     case "workgroup":
       return workgroupProduct(plan.tile, { leftAlongDepth, rightAlongDepth }, epilogue);
     case "vector":
@@ -167,7 +170,7 @@ export const matmul: WebGpuRunner<"matmul"> = (executor, parameters, inputs, out
     storesVectors: !swapped && columns % 4 === 0 && outputs[0].first % 4 === 0 &&
       (bias?.first ?? 0) % 4 === 0,
   };
-  const plan = planProduct(shape, executor.software);
+  const plan = planProduct(shape, executor.choices, executor.lanes);
   const starts = { left: 0, right: 0, result: 0 };
   if (plan.splits === 1) {
     const operands = { left, right, bias, more, results: outputs };

@@ -1,9 +1,13 @@
 // How a matrix product is carried out: which shader, which tile, how often the depth is split.
+//
+// The ways to carry it out are estimated here and chosen from in the table of choices.ts.
 
 import type { KernelParameters } from "../kernel.ts";
 import { type Axis, joinAxes } from "./axes.ts";
 import type { LoadOrder } from "./matmul_operand.ts";
+import { type ChoiceTable, lengthClass } from "./choices.ts";
 import { REGISTER_INVOCATIONS, type RegisterTile } from "./matmul_registers.ts";
+import type { SubgroupTile } from "./matmul_subgroups.ts";
 import { tileSide, type WorkgroupTile } from "./matmul_workgroup.ts";
 import { VECTOR_ROWS, vectorColumns } from "./matmul_vector.ts";
 
@@ -111,6 +115,7 @@ export interface ProductShape {
 /** Which shader, with its tile of the result. */
 export type ProductTile =
   | { readonly kind: "registers"; readonly tile: RegisterTile }
+  | { readonly kind: "subgroups"; readonly tile: SubgroupTile }
   | { readonly kind: "workgroup"; readonly tile: WorkgroupTile }
   | { readonly kind: "vector" };
 
@@ -123,6 +128,13 @@ export type ProductPlan = ProductTile & {
   readonly splits: number;
   readonly splitDepth: number;
 };
+
+/** A way to carry a product out: the name by which the table of choices knows it, and its estimated time where there is one. */
+interface Way {
+  readonly name: string;
+  readonly plan: ProductPlan;
+  readonly cost: number;
+}
 
 /** Tiles of the result that one invocation computes. */
 interface TileSize {
@@ -144,6 +156,14 @@ const registerTiles: readonly TileSize[] = [
   { rows: 1, columns: 4, worthwhile: 0 },
 ];
 
+/** The same for lanes that share the left operand; more sums than 256 do not stay in the nearest cache. */
+const subgroupTiles: readonly TileSize[] = [
+  { rows: 32, columns: 8, worthwhile: 30e6 },
+  { rows: 16, columns: 8, worthwhile: 2e6 },
+  { rows: 8, columns: 8, worthwhile: 200e3 },
+  { rows: 8, columns: 4, worthwhile: 0 },
+];
+
 /** The largest tile where some operand is loaded, or the result stored, element by element: more takes minutes to compile. */
 const LARGEST_STRIDED_TILE = 32;
 
@@ -160,6 +180,8 @@ const workgroupTiles: readonly { readonly tile: WorkgroupTile; readonly workgrou
  */
 const VECTOR_LOAD_COST = 10;
 const SINGLE_LOAD_COST = 25;
+/** What bringing a number from another lane costs. */
+const BROADCAST_COST = 2;
 /** Threads of a software adapter: more are seldom, and a finer cut costs little. */
 const SOFTWARE_THREADS = 4;
 /** What another launch costs there, in multiply-adds of one thread. */
@@ -178,41 +200,85 @@ function loadCost(order: LoadOrder): number {
   return order === "strided" ? SINGLE_LOAD_COST : VECTOR_LOAD_COST;
 }
 
-/** The plan with the least estimated time of all tiles and splits, in multiply-adds of one thread. */
-function planForSoftware(shape: ProductShape): ProductPlan {
+/** Multiply-adds of one thread for the sums of a product whose depth is split: every part is stored and loaded again. */
+function splitCost({ entries, rows, columns }: ProductShape, splits: number): number {
+  if (splits === 1) return 0;
+  const numbers = entries * rows * columns * (2 * splits + 1);
+  return LAUNCH_COST + numbers * SINGLE_LOAD_COST / REGISTER_INVOCATIONS / SOFTWARE_THREADS;
+}
+
+/** A tile of a software adapter: the multiply-adds of a step and of its stores, and the result that a workgroup covers. */
+interface SoftwareTile {
+  readonly name: string;
+  readonly tile: ProductTile;
+  readonly stepCost: number;
+  readonly storeCost: number;
+  readonly rows: number;
+  readonly columns: number;
+  /** Such tiles that a workgroup computes. */
+  readonly perWorkgroup: number;
+}
+
+/** The tiles that a product of this size and layout may use. */
+function softwareTiles(shape: ProductShape, lanes: number | undefined): SoftwareTile[] {
   const { entries, rows, columns, depth, right, storesVectors } = shape;
   const work = entries * rows * columns * depth;
-  let best: ProductPlan | undefined, bestCost = Infinity;
-  for (const { worthwhile, ...size } of registerTiles) {
+  const tiles: SoftwareTile[] = [];
+  const consider = (size: TileSize, sharing: number | undefined): void => {
     const left = shape.left === "lines" && size.rows % 4 !== 0 ? "strided" : shape.left;
     const isStrided = left === "strided" || right === "strided" || !storesVectors;
-    if (work < worthwhile || isStrided && size.rows * size.columns > LARGEST_STRIDED_TILE) continue;
-    const rowTiles = tilesOf(rows, size.rows), columnTiles = tilesOf(columns, size.columns);
-    const stepCost = size.rows * size.columns + loadCost(left) * size.rows +
-      loadCost(right) * size.columns;
-    const storeCost = SINGLE_LOAD_COST * size.rows * size.columns;
+    const sums = size.rows * size.columns;
+    if (work < size.worthwhile || isStrided && sums > LARGEST_STRIDED_TILE) return;
+    const tile = { rows: size.rows, columns: size.columns, left, right, storesVectors };
+    const loadsLeft = loadCost(left) * size.rows, loadsRight = loadCost(right) * size.columns;
+    const name = `${size.rows}x${size.columns}`;
+    const storeCost = SINGLE_LOAD_COST * sums;
+    tiles.push(
+      sharing === undefined
+        ? {
+          ...{ name: `registers ${name}`, tile: { kind: "registers", tile }, storeCost },
+          stepCost: sums + loadsLeft + loadsRight,
+          ...{ rows: size.rows, columns: size.columns, perWorkgroup: REGISTER_INVOCATIONS },
+        }
+        : {
+          name: `subgroups ${name}`,
+          ...{ tile: { kind: "subgroups", tile: { ...tile, lanes: sharing } }, storeCost },
+          stepCost: sums + loadsLeft / sharing + BROADCAST_COST * size.rows + loadsRight,
+          ...{ rows: size.rows, columns: size.columns * sharing, perWorkgroup: 1 },
+        },
+    );
+  };
+  if (lanes !== undefined) { for (const size of subgroupTiles) consider(size, lanes); }
+  for (const size of registerTiles) consider(size, undefined);
+  return tiles;
+}
+
+/** All tiles with the split of the depth that suits each best, by estimated time in multiply-adds of one thread. */
+function waysOfSoftware(shape: ProductShape, lanes: number | undefined): Way[] {
+  const { entries, rows, columns, depth } = shape;
+  return softwareTiles(shape, lanes).map((each): Way => {
+    const rowTiles = tilesOf(rows, each.rows), columnTiles = tilesOf(columns, each.columns);
+    let best: Way | undefined;
     for (const wantedSplits of splitCounts) {
       const splitDepth = Math.max(4, Math.ceil(depth / wantedSplits / 4) * 4);
       if (wantedSplits > 1 && splitDepth < SOFTWARE_SPLIT_DEPTH) break;
       const splits = Math.max(1, Math.ceil(depth / splitDepth));
-      const workgroups = Math.ceil(
-        entries * rowTiles * columnTiles * splits / REGISTER_INVOCATIONS,
-      );
-      const rounds = Math.ceil(workgroups / SOFTWARE_THREADS);
-      const cost = rounds * (splitDepth * stepCost + storeCost) + (splits > 1 ? LAUNCH_COST : 0);
-      if (cost >= bestCost) continue;
-      bestCost = cost;
-      const tile = { ...size, left, right, storesVectors };
-      best = { kind: "registers", tile, rowTiles, columnTiles, splits, splitDepth };
+      const tiles = entries * rowTiles * columnTiles * splits;
+      const rounds = Math.ceil(Math.ceil(tiles / each.perWorkgroup) / SOFTWARE_THREADS);
+      const cost = rounds * (splitDepth * each.stepCost + each.storeCost) +
+        splitCost(shape, splits);
+      if (best && cost >= best.cost) continue;
+      const plan = { ...each.tile, rowTiles, columnTiles, splits, splitDepth };
+      best = { name: each.name, plan, cost };
     }
-  }
-  return best!;
+    return best!;
+  });
 }
 
-/** The largest tile that gives enough workgroups; where none does, the depth is split. */
-function planForGpu(shape: ProductShape): ProductPlan {
+/** The tiles for a GPU, largest first; where a tile gives few workgroups, the depth is split. */
+function waysOfGpu(shape: ProductShape): Way[] {
   const { entries, rows, columns, depth, rightAlongDepth } = shape;
-  const planWith = (tile: ProductTile, tileRows: number, tileColumns: number): ProductPlan => {
+  const way = (name: string, tile: ProductTile, tileRows: number, tileColumns: number): Way => {
     const rowTiles = tilesOf(rows, tileRows), columnTiles = tilesOf(columns, tileColumns);
     const workgroups = entries * rowTiles * columnTiles;
     const wanted = Math.min(
@@ -221,20 +287,32 @@ function planForGpu(shape: ProductShape): ProductPlan {
     );
     const splitDepth = Math.max(1, Math.ceil(depth / Math.max(1, wanted) / 16) * 16);
     const splits = Math.max(1, Math.ceil(depth / splitDepth));
-    return { ...tile, rowTiles, columnTiles, splits, splitDepth };
+    return { name, plan: { ...tile, rowTiles, columnTiles, splits, splitDepth }, cost: workgroups };
   };
   if (rows <= VECTOR_ROWS) {
-    return planWith({ kind: "vector" }, VECTOR_ROWS, vectorColumns(rightAlongDepth));
+    return [way("vector", { kind: "vector" }, VECTOR_ROWS, vectorColumns(rightAlongDepth))];
   }
-  const { tile } = workgroupTiles.find(({ tile, workgroups }) => {
+  return workgroupTiles.map(({ tile, workgroups }) => {
     const side = tileSide(tile);
-    return entries * tilesOf(rows, side) * tilesOf(columns, side) >= workgroups;
-  })!;
-  const side = tileSide(tile);
-  return planWith({ kind: "workgroup", tile }, side, side);
+    const made = way(`workgroup ${side}x${tile.depth}`, { kind: "workgroup", tile }, side, side);
+    // The first tile that keeps a GPU busy is the one to take.
+    return { ...made, cost: made.cost >= workgroups ? 0 : 1 };
+  });
 }
 
-/** Chooses for a product, none of whose rows, columns and entries are 0. */
-export function planProduct(shape: ProductShape, software: boolean): ProductPlan {
-  return software ? planForSoftware(shape) : planForGpu(shape);
+/** Chooses for a product, none of whose rows, columns and entries are 0; `lanes` are those of a subgroup. */
+export function planProduct(
+  shape: ProductShape,
+  choices: ChoiceTable,
+  lanes: number | undefined,
+): ProductPlan {
+  const { entries, rows, columns, depth, left, right } = shape;
+  const ways = choices.adapterClass === "software"
+    ? waysOfSoftware(shape, lanes)
+    : waysOfGpu(shape);
+  const standard = ways.reduce((best, each) => each.cost < best.cost ? each : best);
+  const shapeClass = `${left} ${right} ${lengthClass(entries)} x ${lengthClass(rows)} x ` +
+    `${lengthClass(columns)} x ${lengthClass(depth)}`;
+  const name = choices.choose("matmul", shapeClass, ways.map((way) => way.name), standard.name);
+  return ways.find((way) => way.name === name)!.plan;
 }

@@ -67,7 +67,7 @@ function printSteps(operands: readonly [OperandLines, OperandLines], steps: numb
  * Stores of the sums. Rows and columns beyond the edge were clamped to the last: they hold its sums and store the same
  * again, which is cheaper than a condition for each element.
  */
-function printStores({ rows, columns, storesVectors }: RegisterTile): string {
+export function printStores({ rows, columns, storesVectors }: RegisterTile): string {
   const lines: string[] = [];
   const width = storesVectors ? 4 : 1;
   for (const place of range(columns / width)) {
@@ -89,7 +89,7 @@ function printStores({ rows, columns, storesVectors }: RegisterTile): string {
 }
 
 /** A loop that finishes what was stored: printed into each store the epilogue would be compiled dozens of times. */
-function printEpilogue(
+export function printEpilogue(
   { rows, columns, storesVectors }: RegisterTile,
   epilogue: Epilogue,
 ): string {

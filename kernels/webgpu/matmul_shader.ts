@@ -83,13 +83,21 @@ export type ElementTypes = Readonly<
 const numbers: ElementTypes = { left: "f32", right: "f32", bias: "f32", result: "f32" };
 
 /** The declarations of a product's shader. */
-export function printDeclarations(epilogue: Epilogue, types = numbers): string {
+export function printDeclarations(
+  epilogue: Epilogue,
+  types = numbers,
+  sumsColumns = false,
+): string {
   const buffers: BufferDeclaration[] = [
     { name: "left", type: types.left, access: "read" },
     { name: "right", type: types.right, access: "read" },
     ...epilogueBuffers(epilogue, types),
   ];
   const fields = [...productFields, ...epilogueFields(epilogue)];
+  if (sumsColumns) {
+    buffers.push({ name: "columnSums", type: types.result, access: "read_write" });
+    fields.push("firstColumnSums");
+  }
   return wgslBindings(buffers, fields.map((field) => `${field}: u32`)) + printFunctions(epilogue);
 }
 

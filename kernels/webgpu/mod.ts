@@ -11,5 +11,12 @@ export {
   classifyAdapter,
   requestAdapter,
 } from "./adapter.ts";
+export {
+  type AdapterClass,
+  type Choice,
+  choiceKey,
+  type ChoiceOverrides,
+  ChoiceTable,
+} from "./choices.ts";
 export { type WebGpuCounts, WebGpuExecutor, type WebGpuExecutorOptions } from "./executor.ts";
 export type { Access, WgslKernel } from "./kernel.ts";

@@ -5,6 +5,7 @@ import { ALIGNMENT, type PooledBuffer } from "./buffers.ts";
 import type { WebGpuDevice } from "./device.ts";
 import { UNIFORM_ALIGNMENT } from "./encoder.ts";
 import type { BoundBuffer, WgslKernel } from "./kernel.ts";
+import { withSubgroups } from "./subgroups.ts";
 
 /** The part of a buffer that a dispatch sees. */
 interface BoundRange {
@@ -193,7 +194,7 @@ export class KernelCache {
     layout: GroupLayout,
     promoted: readonly number[],
   ): GPUComputePipeline {
-    let code = kernel.source();
+    let code = withSubgroups(kernel.source(), this.#gpu.subgroups);
     for (const binding of promoted) {
       code = code.replace(
         `@binding(${binding}) var<storage, read>`,

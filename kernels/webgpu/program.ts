@@ -2,6 +2,7 @@
 
 import type { Program } from "../kernel.ts";
 import type { PooledBuffer } from "./buffers.ts";
+import type { ChoiceTable } from "./choices.ts";
 import type { ReadyDispatch } from "./encoder.ts";
 import type { BoundBuffer, WebGpuBinding, WebGpuLauncher, WgslKernel } from "./kernel.ts";
 import { bindingOf, type CallDescription, describeCall, type WebGpuEngine } from "./launcher.ts";
@@ -42,7 +43,17 @@ export class WebGpuProgram implements WebGpuLauncher, Program {
 
   /** Whether the adapter computes on the CPU. */
   get software(): boolean {
-    return this.#engine.softwareKernels;
+    return this.#engine.choices.adapterClass === "software";
+  }
+
+  /** Lanes of a subgroup, where kernels may use them. */
+  get lanes(): number | undefined {
+    return this.#engine.lanes;
+  }
+
+  /** Which of several kernels to take. */
+  get choices(): ChoiceTable {
+    return this.#engine.choices;
   }
 
   /** The number of dispatches. */

@@ -8,16 +8,19 @@ import { WebGpuExecutor } from "../../kernels/webgpu/executor.ts";
 import { assertClose, bitsOf, type Operand, type Result, runKernel } from "./harness.ts";
 import { webGpuExecutor } from "./webgpu_harness.ts";
 
-const adapterClasses = ["software", "hardware"] as const;
+const adapterClasses = ["software", "software without subgroups", "hardware"] as const;
 
 const made = new Map<string, WebGpuExecutor>();
 for (const adapterClass of adapterClasses) {
-  const executor = await WebGpuExecutor.create({ adapterClass });
+  const executor = await WebGpuExecutor.create({
+    adapterClass: adapterClass === "hardware" ? adapterClass : "software",
+    subgroups: adapterClass !== "software without subgroups",
+  });
   if (executor) made.set(adapterClass, executor);
 }
 
 /** The executor whose kernels are chosen for a class of adapters. Throws where there is no adapter. */
-function executorFor(adapterClass: typeof adapterClasses[number]): WebGpuExecutor {
+export function executorFor(adapterClass: typeof adapterClasses[number]): WebGpuExecutor {
   return made.get(adapterClass) ?? webGpuExecutor();
 }
 
