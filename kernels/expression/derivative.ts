@@ -104,6 +104,7 @@ const rules: Readonly<Record<OperationName, DerivativeRule>> = {
   significandOf: (g, [x], y) => [g.mul(y).div(x)],
   highBits: (g) => [g],
   sameInteger: flat,
+  stored: (g) => [g],
   copySign: (g, [x, s]) => [g.mul(sign(x)).mul(where(lessThan(s, 0), -1, 1)), null],
 };
 

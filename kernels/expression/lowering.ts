@@ -1,6 +1,13 @@
 // Which operations are written in terms of others where a machine has no instruction for them.
 
-import { apply, constant, type Expression, topologicalOrder } from "./expression.ts";
+import {
+  apply,
+  constant,
+  type Expression,
+  inputsOf,
+  substitute,
+  topologicalOrder,
+} from "./expression.ts";
 import {
   erfcLowering,
   erfLowering,
@@ -73,4 +80,30 @@ export function lower(expression: Expression): Expression {
     }
   }
   return lowered.get(expression)!;
+}
+
+/** How many operations an expression takes, lowered. */
+function operationsOf(expression: Expression): number {
+  return topologicalOrder([lower(expression)]).filter(({ operands }) => operands.length > 0).length;
+}
+
+/**
+ * An expression of another's value: `outer` with input `at` replaced by `inner`, such that it has the bits of
+ * computing one after the other. Nothing is simplified, shared, or contracted into a fused multiply-add across the
+ * seam; undefined where that cannot be had.
+ *
+ * @param inputs What the other inputs of `outer` become.
+ */
+export function compose(
+  outer: Expression,
+  inner: Expression,
+  inputs: readonly Expression[],
+  at: ReadonlySet<number>,
+): Expression | undefined {
+  if (inputsOf(inner).length === 0) return undefined;
+  const seam = apply("stored", inner);
+  const composed = substitute(outer, inputs.map((input, index) => at.has(index) ? seam : input));
+  return operationsOf(composed) === operationsOf(outer) + operationsOf(inner) + 1
+    ? composed
+    : undefined;
 }

@@ -77,6 +77,7 @@ export const evaluators = {
   significandOf: (a: number): number => a / 2 ** exponentOf(a),
   highBits: (a: number): number => highBits(a),
   sameInteger: (a: number): number => a,
+  stored: (a: number): number => a,
   copySign: (a: number, sign: number): number => (sign < 0 || Object.is(sign, -0) ? -Math.abs(a) : Math.abs(a)),
 };
 

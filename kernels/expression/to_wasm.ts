@@ -177,6 +177,7 @@ const rows: Readonly<Record<NativeOperation, Row>> = {
   },
   highBits: (tools) => instruction("v128.and", tools.number(0), tools.constants.bits(~0xfff)),
   sameInteger: (tools) => tools.number(0),
+  stored: (tools) => tools.number(0),
   copySign: (tools) =>
     instruction(
       "v128.bitselect",

@@ -83,6 +83,7 @@ const rows: Readonly<Record<NativeOperation, Row>> = {
     `bitcast<f32>(bitcast<i32>(${x}) - (${bitsFromRootHalf(x)} & i32(-8388608)))`,
   highBits: (x) => `bitcast<f32>(bitcast<u32>(${x}) & 0xfffff000u)`,
   sameInteger: (n) => `f32(i32(${n}))`,
+  stored: (x) => x,
   copySign: (x, sign) =>
     `bitcast<f32>((bitcast<u32>(${x}) & 0x7fffffffu) | (bitcast<u32>(${sign}) & 0x80000000u))`,
 };

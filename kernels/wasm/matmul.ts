@@ -1,5 +1,6 @@
 // Kernel `matmul`: batched matrix products with bias and epilogue.
 
+import { input } from "../expression/expression.ts";
 import type { KernelParameters } from "../kernel.ts";
 import { requireFloats } from "./elements.ts";
 import { splitWork, type WasmLauncher, type WasmRunner } from "./kernel.ts";
@@ -177,17 +178,21 @@ export const matmul: WasmRunner<"matmul"> = (executor, parameters, inputs, outpu
   const { rows, columns } = folded;
   const size = offsets.length / 2 * rows * columns;
   if (size === 0) return;
+  const { epilogue = [] } = parameters;
+  // Where the product itself is a result, it is made there; else the first result holds it for a while.
+  const kept = epilogue.indexOf(input(0));
+  const product = outputs[Math.max(0, kept)];
   const run = Math.min(rows, columns) <= MAXIMUM_FEW ? runThin : runBlocks;
-  const [product] = outputs;
   run(executor, folded, {
     left: inputs[0].address,
     right: inputs[1].address,
     bias: parameters.bias ? inputs[2].address : 0,
     result: product.address,
   }, offsets);
-  const { epilogue } = parameters;
-  if (epilogue === undefined) return;
+  const expressions = epilogue.toSpliced(kept, kept < 0 ? 0 : 1);
+  if (expressions.length === 0) return;
   const operands = [product, ...inputs.slice(parameters.bias ? 3 : 2)];
   const layout = { shape: [size], inputStrides: operands.map(() => [1]) };
-  pointwise(executor, { expressions: epilogue, ...layout }, operands, outputs);
+  const results = outputs.toSpliced(kept, kept < 0 ? 0 : 1);
+  pointwise(executor, { expressions, ...layout }, operands, results);
 };

@@ -1,31 +1,33 @@
 // A recording made ready for replay: memory laid out, kernel calls prepared.
 
 import { bytesPerElement } from "../../kernels/kernel.ts";
-import type { Binding, Executor, KernelCall, KernelName, Program } from "../../kernels/kernel.ts";
-import type { Operand, RunKernel } from "../operation.ts";
+import type { Binding, Executor, KernelCall, Program } from "../../kernels/kernel.ts";
 import { currentProfile, flopsOf, type Profile } from "../profile.ts";
 import { showShape, sizeOf } from "../shape.ts";
 import { Storage } from "../storage.ts";
-import type { KernelEntry, View } from "../tape.ts";
+import type { View } from "../tape.ts";
 import { keep, Tensor } from "../tensor.ts";
 import { copyInto } from "../update.ts";
+import { lowerToCalls, type PlannedCall, type PlannedOperation, type PlanStep } from "./calls.ts";
+import { fuse } from "./fuse.ts";
 import { layOutMemory, type MemoryLayout } from "./layout.ts";
 import type { Recording } from "./recording.ts";
-import { makeSchedule, type Schedule, type ScheduledEntry } from "./schedule.ts";
+import { makeSchedule, type Schedule } from "./schedule.ts";
 
 /** What happens between two kernels: a draw, a check, numbers written. */
 type HostStep = () => void;
 
-/** Kernels without anything in between, and the entry that each call belongs to. */
+/** Kernels without anything in between, and the operation that each call belongs to. */
 interface Segment {
   readonly program: Program;
-  readonly entries: readonly KernelEntry[];
+  readonly operations: readonly PlannedOperation[];
 }
 
 /** A planned function for inputs of fixed shapes. */
 export class CompiledPlan {
   readonly #executor: Executor;
   readonly #schedule: Schedule;
+  readonly #steps: readonly PlanStep[];
   readonly #layout: MemoryLayout;
   readonly #inputs: readonly Tensor[];
   readonly #inputPlaces: readonly View[];
@@ -40,12 +42,14 @@ export class CompiledPlan {
     this.#schedule = makeSchedule(recording.entries, recording.results);
     const { entries, temporaries, results } = this.#schedule;
     const wanted = new Set(results.map(({ storage }) => storage));
-    this.#layout = layOutMemory(entries, temporaries, wanted, executor.separatesBuffers ?? false);
+    this.#steps = fuse(lowerToCalls(entries), temporaries, wanted, executor.defaultDType);
+    const separate = executor.separatesBuffers ?? false;
+    this.#layout = layOutMemory(this.#steps, temporaries, wanted, separate);
     this.#blocks = this.#layout.blocks.map((bytes) => Storage.allocate(executor, bytes));
     this.#inputs = recording.inputs.map(({ shape, dtype }) =>
       keep(Tensor.allocate(executor, shape, dtype))
     );
-    this.#prepare(entries);
+    this.#prepare();
   }
 
   /** Kernel launches in one replay. */
@@ -86,7 +90,7 @@ export class CompiledPlan {
     this.#retained.clear();
   }
 
-  /** The plan in words, a line for each entry. */
+  /** The plan in words, a line for each operation or host step, fused ones joined. */
   explain(): string {
     const { entries, dead, repeated } = this.#schedule;
     const show = (view: View): string => {
@@ -96,11 +100,15 @@ export class CompiledPlan {
       const block = blocks.length === 1 ? "" : ` of block ${place.block}`;
       return `${showShape(view.shape)} at ${place.byteOffset + view.byteOffset}${block}`;
     };
-    const lines = entries.map((entry) => {
-      if (entry.kind === "check") return `check ${show(entry.input)}`;
-      if (entry.kind !== "kernels") return `${entry.kind} -> ${show(entry.output)}`;
-      const inputs = entry.inputs.map(show).join(", ");
-      return `${entry.name} ${inputs} -> ${entry.outputs.map(show).join(", ")}`;
+    const shown = new Set<PlannedOperation>();
+    const lines = this.#steps.flatMap((step) => {
+      if (step.kind === "check") return [`check ${show(step.input)}`];
+      if (step.kind !== "call") return [`${step.kind} -> ${show(step.output)}`];
+      const { operation } = step;
+      if (shown.has(operation)) return [];
+      shown.add(operation);
+      const { name, inputs, outputs } = describe(operation);
+      return [`${name} ${inputs.map(show).join(", ")} -> ${outputs.map(show).join(", ")}`];
     });
     return [
       `${entries.length} operations in ${this.launches} launches; ${dead} unused and ${repeated} ` +
@@ -109,60 +117,45 @@ export class CompiledPlan {
     ].join("\n");
   }
 
-  #prepare(entries: readonly ScheduledEntry[]): void {
+  #prepare(): void {
     let calls: KernelCall[] = [];
-    let owners: KernelEntry[] = [];
+    let operations: PlannedOperation[] = [];
     const flush = (): void => {
       if (calls.length > 0) {
-        this.#segments.push({ program: this.#executor.prepare(calls), entries: owners });
+        this.#segments.push({ program: this.#executor.prepare(calls), operations });
       }
       calls = [];
-      owners = [];
+      operations = [];
     };
-    const collect: RunKernel = (name, parameters, inputs, outputs) => {
-      calls.push(
-        {
-          name,
-          parameters,
-          inputs: inputs.map((operand) => operand.binding),
-          outputs: outputs.map((operand) => operand.binding),
-        } as KernelCall<KernelName>,
-      );
-    };
-    for (const entry of entries) {
-      if (entry.kind === "kernels") {
-        this.#lower(entry, collect);
-        while (owners.length < calls.length) owners.push(entry);
+    for (const step of this.#steps) {
+      if (step.kind === "call") {
+        const { name, parameters } = step;
+        const [inputs, outputs] = [step.inputs, step.outputs]
+          .map((slots) => slots.map((slot) => this.#bindingOf(slot)));
+        calls.push({ name, parameters, inputs, outputs });
+        operations.push(step.operation);
       } else {
         flush();
-        this.#segments.push(this.#hostStep(entry));
+        this.#segments.push(this.#hostStep(step));
       }
     }
     flush();
   }
 
-  #lower({ lower, inputs, outputs }: KernelEntry, kernel: RunKernel): void {
-    lower(kernel, inputs.map((view) => this.#operand(view)), outputs.map((v) => this.#operand(v)));
-  }
-
-  #hostStep(entry: Exclude<ScheduledEntry, KernelEntry>): HostStep {
+  #hostStep(entry: Exclude<PlanStep, PlannedCall>): HostStep {
     const executor = this.#executor;
     if (entry.kind === "check") {
-      const { binding, shape } = this.#operand(entry.input);
-      const count = shape.reduce((product, length) => product * length, 1);
+      const binding = this.#bindingOf(entry.input);
+      const count = sizeOf(entry.input.shape);
       return () => entry.check(executor.read(binding, count));
     }
-    const { binding } = this.#operand(entry.output);
+    const binding = this.#bindingOf(entry.output);
     return entry.kind === "values"
       ? () => executor.write(binding, entry.data)
       : () => executor.write(binding, entry.draw());
   }
 
-  #operand(view: View): Operand {
-    return { shape: view.shape, dtype: view.dtype, binding: this.#bindingOf(view) };
-  }
-
-  #bindingOf({ storage, byteOffset, dtype }: View): Binding {
+  #bindingOf({ storage, byteOffset, dtype }: Omit<View, "shape">): Binding {
     const place = this.#layout.places.get(storage);
     if (place) {
       const { buffer } = this.#blocks[place.block];
@@ -180,38 +173,55 @@ export class CompiledPlan {
   }
 
   #copyOut(view: View): Tensor {
-    const { storage, shape, dtype } = view;
-    const made = Tensor.allocate(this.#executor, shape, dtype);
-    const source = this.#operand({ ...view, storage, shape, dtype });
+    const made = Tensor.allocate(this.#executor, view.shape, view.dtype);
     const layout = { sourceOffset: 0, sourceStrides: [1], destinationOffset: 0 };
     const parameters = { ...layout, shape: [made.size], destinationStrides: [1] };
-    this.#executor.run("copy", parameters, [source.binding], [made.binding]);
+    this.#executor.run("copy", parameters, [this.#bindingOf(view)], [made.binding]);
     return made;
   }
 }
 
 /** Runs a segment, entering each of its operations into a profile. */
-function runProfiled({ program, entries }: Segment, profile: Profile): void {
+function runProfiled({ program, operations }: Segment, profile: Profile): void {
   if (!program.runTimed) return program.run();
-  const times = new Float64Array(entries.length);
+  const times = new Float64Array(operations.length);
   program.runTimed((call, milliseconds) => times[call] += milliseconds);
   let milliseconds = 0;
-  entries.forEach((entry, call) => {
+  operations.forEach((operation, call) => {
     milliseconds += times[call];
-    if (entries[call + 1] === entry) return;
-    profile.add(entry, () => describe(entry), milliseconds);
+    if (operations[call + 1] === operation) return;
+    profile.add(operation, () => measurable(operation), milliseconds);
     milliseconds = 0;
   });
 }
 
-function describe({ name, inputs, outputs }: KernelEntry) {
+/** The name of an operation, what it reads from outside of it, and what it makes that does not stay inside. */
+function describe({ entries }: PlannedOperation): {
+  name: string;
+  inputs: readonly View[];
+  outputs: readonly View[];
+} {
+  const [first, ...rest] = entries;
+  const made = new Set(entries.flatMap(({ outputs }) => outputs.map(({ storage }) => storage)));
+  const read = new Set(rest.flatMap(({ inputs }) => inputs.map(({ storage }) => storage)));
+  return {
+    name: entries.map(({ name }) => name).join(" + "),
+    inputs: entries.flatMap(({ inputs }) => inputs)
+      .filter(({ storage }, at) => at < first.inputs.length || !made.has(storage)),
+    outputs: entries.flatMap(({ outputs }) => outputs)
+      .filter(({ storage }) => rest.length === 0 || !read.has(storage)),
+  };
+}
+
+function measurable(operation: PlannedOperation) {
+  const { name, inputs, outputs } = describe(operation);
   const list = (views: readonly View[]) => views.map(({ shape }) => showShape(shape)).join(", ");
   const bytes = [...inputs, ...outputs]
     .reduce((sum, { shape, dtype }) => sum + sizeOf(shape) * bytesPerElement[dtype], 0);
-  return {
-    name,
-    shapes: `${list(inputs)} -> ${list(outputs)}`,
-    flops: flopsOf(name, inputs.map(({ shape }) => shape), outputs.map(({ shape }) => shape)),
-    bytes,
-  };
+  const flops = operation.entries.reduce((sum, entry) => sum + flopsOfEntry(entry), 0);
+  return { name, shapes: `${list(inputs)} -> ${list(outputs)}`, flops, bytes };
+}
+
+function flopsOfEntry({ name, inputs, outputs }: PlannedOperation["entries"][number]): number {
+  return flopsOf(name, inputs.map(({ shape }) => shape), outputs.map(({ shape }) => shape));
 }

@@ -2,7 +2,7 @@
 // where what is read and what is written must be different buffers, in a block for each place.
 
 import type { Storage } from "../storage.ts";
-import type { ScheduledEntry } from "./schedule.ts";
+import { type PlanStep, readsOf, writesOf } from "./calls.ts";
 
 /** Places start at multiples of this many bytes. */
 const ALIGNMENT = 64;
@@ -32,16 +32,13 @@ interface Lifetime {
 }
 
 function lifetimesOf(
-  entries: readonly ScheduledEntry[],
+  steps: readonly PlanStep[],
   temporaries: ReadonlySet<Storage>,
   results: ReadonlySet<Storage>,
 ): Lifetime[] {
   const uses = new Map<Storage, { first: number; last: number }>();
-  entries.forEach((entry, at) => {
-    const views = entry.kind === "kernels"
-      ? [...entry.inputs, ...entry.outputs]
-      : [entry.kind === "check" ? entry.input : entry.output];
-    for (const { storage } of views) {
+  steps.forEach((step, at) => {
+    for (const { storage } of [...readsOf(step), ...writesOf(step)]) {
       if (!temporaries.has(storage)) continue;
       const known = uses.get(storage);
       if (known) known.last = at;
@@ -63,12 +60,12 @@ function lifetimesOf(
  * @param separate Whether every place is a block of its own.
  */
 export function layOutMemory(
-  entries: readonly ScheduledEntry[],
+  steps: readonly PlanStep[],
   temporaries: ReadonlySet<Storage>,
   results: ReadonlySet<Storage>,
   separate: boolean,
 ): MemoryLayout {
-  const lifetimes = lifetimesOf(entries, temporaries, results)
+  const lifetimes = lifetimesOf(steps, temporaries, results)
     .sort((a, b) => b.size - a.size || a.first - b.first);
   return separate ? inBlocks(lifetimes) : inOneBlock(lifetimes);
 }
