@@ -1,6 +1,7 @@
 // Kernel `layerNormBackward`: the gradients of layer normalization, as kernels/reference/layer_norm.ts writes them out.
 //
-// The sums over rows are made in parts and the parts added up in order: no atomics, the same bits every time.
+// Two launches: the gradient of x row by row, then the sums over rows column by column, in a fixed order: no atomics, the same
+// bits every time.
 
 import { requireFloats } from "./floats.ts";
 import {
@@ -9,10 +10,11 @@ import {
   type WebGpuRunner,
   wgslBindings,
   wgslEntryParameters,
-  wgslInvocationIndex,
   type WgslKernel,
+  wgslWorkgroupIndex,
 } from "./kernel.ts";
 import { printStatistics, type Width, widthOf, widthPrinters } from "./layer_norm.ts";
+import { indent } from "./printing.ts";
 import { addition, printRowShader, rowGrid, type RowTeam, rowTeam } from "./rows.ts";
 
 const rowFields = [
@@ -73,27 +75,55 @@ result[${
   };
 }
 
-/** Invocations of a workgroup that sum over rows; each has the columns of one load. */
-const COLUMN_WORKGROUP = 64;
+/**
+ * Who sums over rows. Each invocation has the columns of one load. On a GPU `strips` invocations share the rows of a column and
+ * add their sums up in workgroup memory; an adapter that computes on the CPU does better with one for all rows.
+ */
+interface ColumnTeam {
+  readonly loads: number;
+  readonly strips: number;
+}
 
-/** The most parts that the rows are cut into, and the fewest rows of one. The cut depends on the shape alone, as sums do. */
-const MAXIMUM_PARTS = 64;
-const PART_ROWS = 32;
+const softwareTeam: ColumnTeam = { loads: 8, strips: 1 };
+const hardwareTeam: ColumnTeam = { loads: 8, strips: 32 };
+
+/** Rows that are summed before their sum is added to the sum of all: errors grow with the length of either. */
+const BLOCK_ROWS = 64;
 
 const columnFields = [
   "rows: u32",
   "loads: u32",
   "firstX: u32",
   "firstGradient: u32",
-  "parts: u32",
-  "partRows: u32",
+  "firstScale: u32",
+  "firstBias: u32",
 ];
 
-/** Sums over some rows, for each column: gradient times normalized x, and gradient. */
-function columnPartsKernel(width: Width): WgslKernel {
+/** Sums over all rows, for each column: gradient times normalized x, and gradient. */
+function columnSumsKernel({ loads, strips }: ColumnTeam, width: Width): WgslKernel {
   const { type, first } = widthPrinters[width];
+  const names = ["Normalized", "Plain"];
+  const shared = strips === 1
+    ? ""
+    : names.map((name) => `var<workgroup> strips${name}: array<${type}, ${loads * strips}>;\n`)
+      .join("");
+  const tree: string[] = [];
+  for (let reach = strips / 2; reach >= 1; reach /= 2) {
+    tree.push(
+      "workgroupBarrier();",
+      `if (strip < ${reach}u) {`,
+      ...names.map((name) => `  strips${name}[local] += strips${name}[local + ${reach * loads}u];`),
+      "}",
+    );
+  }
+  const gather = strips === 1 ? [] : [
+    ...names.map((name) => `strips${name}[local] = sum${name};`),
+    ...tree,
+    "workgroupBarrier();",
+  ];
+  const result = (name: string) => strips === 1 ? `sum${name}` : `strips${name}[local]`;
   return {
-    key: `layerNormBackward columns ${width}`,
+    key: `layerNormBackward columns ${loads}x${strips} ${width}`,
     uniforms: columnFields.length,
     source: () =>
       `\
@@ -102,61 +132,38 @@ ${
           { name: "x", type, access: "read" },
           { name: "gradient", type, access: "read" },
           { name: "statistics", type: "vec2<f32>", access: "read" },
-          { name: "sums", type, access: "read_write" },
-        ], columnFields)
-      }
-@compute @workgroup_size(${COLUMN_WORKGROUP}) fn main(${wgslEntryParameters}) {
-  let item = ${wgslInvocationIndex(COLUMN_WORKGROUP)};
-  if (item >= parameters.loads * parameters.parts) { return; }
-  let column = item % parameters.loads;
-  let firstRow = (item / parameters.loads) * parameters.partRows;
-  let endRow = min(firstRow + parameters.partRows, parameters.rows);
-  var sumNormalized = ${type}();
-  var sum = ${type}();
-  for (var row = firstRow; row < endRow; row++) {
-    let place = row * parameters.loads + column;
-    let g = gradient[${first("firstGradient")} + place];
-    let known = statistics[row];
-    let normalized = (x[${first("firstX")} + place] - known.x) * known.y;
-    sumNormalized = fma(g, normalized, sumNormalized);
-    sum += g;
-  }
-  sums[2u * item] = sumNormalized;
-  sums[2u * item + 1u] = sum;
-}
-`,
-  };
-}
-
-const sumFields = ["loads: u32", "parts: u32", "firstScale: u32", "firstBias: u32"];
-
-/** Adds the parts of each column up, in order. */
-function columnSumsKernel(width: Width): WgslKernel {
-  const { type, first } = widthPrinters[width];
-  return {
-    key: `layerNormBackward sums ${width}`,
-    uniforms: sumFields.length,
-    source: () =>
-      `\
-${
-        wgslBindings([
-          { name: "sums", type, access: "read" },
           { name: "gradientScale", type, access: "read_write" },
           { name: "gradientBias", type, access: "read_write" },
-        ], sumFields)
+        ], columnFields)
       }
-@compute @workgroup_size(${COLUMN_WORKGROUP}) fn main(${wgslEntryParameters}) {
-  let column = ${wgslInvocationIndex(COLUMN_WORKGROUP)};
-  if (column >= parameters.loads) { return; }
+${shared}\
+@compute @workgroup_size(${loads * strips}) fn main(${wgslEntryParameters}) {
+  let column = ${wgslWorkgroupIndex} * ${loads}u + local % ${loads}u;
+  let strip = local / ${loads}u;
+  // Invocations beyond the last column sum that one and store nothing.
+  let own = min(column, parameters.loads - 1u);
   var sumNormalized = ${type}();
-  var sum = ${type}();
-  for (var part = 0u; part < parameters.parts; part++) {
-    let place = 2u * (part * parameters.loads + column);
-    sumNormalized += sums[place];
-    sum += sums[place + 1u];
+  var sumPlain = ${type}();
+  for (var begin = 0u; begin < parameters.rows; begin += ${BLOCK_ROWS * strips}u) {
+    let end = min(begin + ${BLOCK_ROWS * strips}u, parameters.rows);
+    var blockNormalized = ${type}();
+    var blockPlain = ${type}();
+    for (var row = begin + strip; row < end; row += ${strips}u) {
+      let place = row * parameters.loads + own;
+      let g = gradient[${first("firstGradient")} + place];
+      let known = statistics[row];
+      let normalized = (x[${first("firstX")} + place] - known.x) * known.y;
+      blockNormalized = fma(g, normalized, blockNormalized);
+      blockPlain += g;
+    }
+    sumNormalized += blockNormalized;
+    sumPlain += blockPlain;
   }
-  gradientScale[${first("firstScale")} + column] = sumNormalized;
-  gradientBias[${first("firstBias")} + column] = sum;
+${indent(gather)}\
+  if (strip == 0u && column < parameters.loads) {
+    gradientScale[${first("firstScale")} + column] = ${result("Normalized")};
+    gradientBias[${first("firstBias")} + column] = ${result("Plain")};
+  }
 }
 `,
   };
@@ -175,9 +182,8 @@ export const layerNormBackward: WebGpuRunner<"layerNormBackward"> = (
   const elements = rows * length;
   const team = rowTeam(executor, length), width = widthOf(length, operands);
   const loads = length / width;
-  const parts = Math.min(MAXIMUM_PARTS, Math.ceil(rows / PART_ROWS));
+  const columns = executor.software ? softwareTeam : hardwareTeam;
   const statistics = executor.temporary(8 * rows);
-  const sums = executor.temporary(8 * parts * length);
   executor.launch(
     rowGradientKernel(team, width),
     [
@@ -191,24 +197,15 @@ export const layerNormBackward: WebGpuRunner<"layerNormBackward"> = (
     rowGrid(team, rows),
   );
   executor.launch(
-    columnPartsKernel(width),
+    columnSumsKernel(columns, width),
     [
       { binding: x, access: "read", elements },
       { binding: gradient, access: "read", elements },
       { binding: statistics, access: "read", elements: 2 * rows },
-      { binding: sums, access: "read_write", elements: 2 * parts * length },
-    ],
-    [rows, loads, x.first, gradient.first, parts, Math.ceil(rows / Math.max(1, parts))],
-    gridOf(Math.ceil(parts * loads / COLUMN_WORKGROUP)),
-  );
-  executor.launch(
-    columnSumsKernel(width),
-    [
-      { binding: sums, access: "read", elements: 2 * parts * length },
       { binding: gradientScale, access: "read_write", elements: length },
       { binding: gradientBias, access: "read_write", elements: length },
     ],
-    [loads, parts, gradientScale.first, gradientBias.first],
-    gridOf(Math.ceil(loads / COLUMN_WORKGROUP)),
+    [rows, loads, x.first, gradient.first, gradientScale.first, gradientBias.first],
+    gridOf(Math.ceil(loads / columns.loads)),
   );
 };

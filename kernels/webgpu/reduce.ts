@@ -1,7 +1,8 @@
 // Kernel `reduce`: sums, maxima and minima along one axis, of any expression of the inputs.
 //
-// Long axes are cut into segments of fixed length whose results a further launch reduces: work for the whole device
-// where there are few results, the same bits at every run, and sums whose error grows with the segment's length.
+// Long axes are cut into segments of fixed length: the same bits at every run, and sums whose error grows with the segment's
+// length. Where there are many columns one launch reduces all of their segments; where there are few results, a further
+// launch reduces those of the first, so that there is work for the whole device.
 
 import { type Expression, input, inputsOf } from "../expression/expression.ts";
 import { toWgsl, wgslPrelude } from "../expression/to_wgsl.ts";
@@ -21,12 +22,23 @@ import {
   wgslWorkgroupIndex,
 } from "./kernel.ts";
 import { liftNumbers } from "./lift.ts";
+import { indent } from "./printing.ts";
 
 /** Invocations of a workgroup. */
 const WORKGROUP = 64;
 
+/** Columns of a workgroup on a software adapter: what it computes as one vector. */
+const SOFTWARE_COLUMNS = 8;
+
 /** Elements that one invocation reduces one after the other, in columns and short rows. */
 const COLUMN_SEGMENT = 256;
+
+/** Columns from which on there is work enough for one launch. */
+const MANY_COLUMNS = 32;
+
+/** On a GPU, invocations that share a column, and columns of a workgroup. */
+const STRIPS = 16;
+const STRIP_COLUMNS = 16;
 
 /** Elements of a row that one workgroup reduces: every invocation takes each 64th. */
 const ROW_SEGMENT = 4096;
@@ -153,6 +165,75 @@ ${
   };
 }
 
+/**
+ * All segments of a column in one launch: an invocation for each column, or on a GPU `strips` of them, each with every so many
+ * of its elements, whose results are combined in workgroup memory.
+ */
+function wholeColumnsKernel(variant: ReduceVariant, strips: number): WgslKernel {
+  const { kind, output } = variant;
+  const fields = fieldsOf(variant, ["columns", "length", "inner"]);
+  const columns = strips === 1 ? SOFTWARE_COLUMNS : STRIP_COLUMNS;
+  const gather: string[] = [];
+  if (strips > 1) gather.push("partial[local] = total;");
+  for (let reach = strips / 2; reach >= 1; reach /= 2) {
+    const other = `partial[local + ${reach * columns}u]`;
+    gather.push(
+      "workgroupBarrier();",
+      `if (strip < ${reach}u) { partial[local] = ${combined(kind, "partial[local]", other)}; }`,
+    );
+  }
+  if (strips > 1) gather.push("workgroupBarrier();");
+  return {
+    key: `reduce whole columns ${strips} ${keyOf(variant)}`,
+    uniforms: fields.length,
+    source: () =>
+      `\
+${preamble(variant, fields)}
+${strips > 1 ? `var<workgroup> partial: array<f32, ${strips * columns}>;\n` : ""}\
+@compute @workgroup_size(${strips * columns}) fn main(${wgslEntryParameters}) {
+  let index = ${wgslWorkgroupIndex} * ${columns}u + local % ${columns}u;
+  let strip = local / ${columns}u;
+  // Invocations beyond the last column reduce that one and store nothing.
+  let own = min(index, parameters.columns - 1u);
+  let outer = own / parameters.inner;
+  let start = (outer * parameters.length) * parameters.inner + (own - outer * parameters.inner);
+  var total = ${identities[kind]};
+  for (var begin = 0u; begin < parameters.length; begin += ${COLUMN_SEGMENT * strips}u) {
+    let end = min(begin + ${COLUMN_SEGMENT * strips}u, parameters.length);
+${LANES.map((lane) => `    var result${lane} = ${identities[kind]};\n`).join("")}\
+    var at = begin + strip;
+    for (; at + ${(LANES.length - 1) * strips}u < end; at += ${LANES.length * strips}u) {
+${
+        LANES.map((lane) =>
+          `      result${lane} = ${
+            combined(
+              kind,
+              `result${lane}`,
+              `element(start + (at + ${lane * strips}u) * parameters.inner)`,
+            )
+          };\n`
+        ).join("")
+      }\
+    }
+    for (; at < end; at += ${strips}u) {
+      result0 = ${combined(kind, "result0", "element(start + at * parameters.inner)")};
+    }
+    let lower = ${combined(kind, "result0", "result1")};
+    let upper = ${combined(kind, "result2", "result3")};
+    let result = ${combined(kind, "lower", "upper")};
+    total = ${combined(kind, "total", "result")};
+  }
+${indent(gather)}\
+  if (strip == 0u && index < parameters.columns) {
+    output[parameters.firstOutput + index] = ${
+        wgslStored(strips > 1 ? "partial[local]" : "total", output)
+      };
+  }
+}
+`,
+  };
+}
+
 /** One workgroup for each (row, segment): strided sums, then a tree over the invocations. */
 function rowsKernel(variant: ReduceVariant): WgslKernel {
   const { kind, output } = variant;
@@ -193,17 +274,12 @@ ${tree.join("")}\
   };
 }
 
-/** One launch: every segment of the axis becomes one element. */
-function reduceSegments(
-  executor: WebGpuLauncher,
-  pass: Pass,
-  { outer, length, inner }: AxisLayout,
-  segments: number,
-  alongRows: boolean,
-  output: WebGpuBinding,
-): void {
-  const { kind, inputs } = pass;
-  const { expressions: [map], numbers } = liftNumbers([pass.map], inputs.length);
+/** Whose elements lie how, and who reduces them. */
+type Way = "rows" | "columns" | "whole columns";
+
+/** The variant of a pass, the inputs that it reads, and the numbers that are words. */
+function variantOf({ kind, map: lifted, inputs }: Pass, output: WebGpuBinding) {
+  const { expressions: [map], numbers } = liftNumbers([lifted], inputs.length);
   const read = inputsOf(map).filter((index) => index < inputs.length);
   const variant: ReduceVariant = {
     ...{ kind, map },
@@ -212,12 +288,41 @@ function reduceSegments(
     numberCount: numbers.length,
     firstNumber: inputs.length,
   };
+  return { variant, read, numbers };
+}
+
+/** One launch: every segment of the axis becomes one element. */
+function reduceSegments(
+  executor: WebGpuLauncher,
+  pass: Pass,
+  { outer, length, inner }: AxisLayout,
+  segments: number,
+  way: Way,
+  output: WebGpuBinding,
+): void {
+  const { inputs } = pass;
+  const { variant, read, numbers } = variantOf(pass, output);
   const count = outer * segments * inner;
-  const own = alongRows
+  const own = way === "rows"
     ? [count, length, segments]
-    : [count, length, inner, COLUMN_SEGMENT, segments];
+    : way === "columns"
+    ? [count, length, inner, COLUMN_SEGMENT, segments]
+    : [count, length, inner];
+  const strips = executor.software || length < SHORT_ROW ? 1 : STRIPS;
+  const kernel = way === "rows"
+    ? rowsKernel(variant)
+    : way === "columns"
+    ? columnsKernel(variant)
+    : wholeColumnsKernel(variant, strips);
+  const perWorkgroup = way === "rows"
+    ? 1
+    : way === "columns"
+    ? WORKGROUP
+    : strips === 1
+    ? SOFTWARE_COLUMNS
+    : STRIP_COLUMNS;
   executor.launch(
-    alongRows ? rowsKernel(variant) : columnsKernel(variant),
+    kernel,
     [
       ...read.map((index) => {
         const elements = Math.max(1, outer * length * inner);
@@ -226,7 +331,7 @@ function reduceSegments(
       { binding: output, access: "read_write", elements: count },
     ],
     [...own, output.first, ...read.map((index) => inputs[index].first), ...numbers.map(floatWord)],
-    gridOf(alongRows ? count : Math.ceil(count / WORKGROUP)),
+    gridOf(Math.ceil(count / perWorkgroup)),
   );
 }
 
@@ -239,11 +344,15 @@ function reduceInPasses(
 ): void {
   const { outer, length, inner } = layout;
   const alongRows = inner === 1 && length >= SHORT_ROW;
+  if (!alongRows && outer * inner >= MANY_COLUMNS) {
+    return reduceSegments(executor, pass, layout, 1, "whole columns", output);
+  }
+  const way = alongRows ? "rows" : "columns";
   const segmentLength = alongRows ? ROW_SEGMENT : COLUMN_SEGMENT;
   const segments = Math.max(1, Math.ceil(length / segmentLength));
-  if (segments === 1) return reduceSegments(executor, pass, layout, 1, alongRows, output);
+  if (segments === 1) return reduceSegments(executor, pass, layout, 1, way, output);
   const partial = executor.temporary(4 * outer * segments * inner);
-  reduceSegments(executor, pass, layout, segments, alongRows, partial);
+  reduceSegments(executor, pass, layout, segments, way, partial);
   const next = { kind: pass.kind, map: input(0), inputs: [partial] };
   reduceInPasses(executor, next, { outer, length: segments, inner }, output);
 }

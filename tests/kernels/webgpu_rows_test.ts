@@ -117,3 +117,27 @@ testOnWebGpu("kernels along rows refuse integers by name", () => {
     "softmax: computes in float32",
   );
 });
+
+testOnWebGpu(
+  "sums and extremes of columns agree for few and many of either, by one launch or more",
+  () => {
+    for (
+      const [outer, length, inner] of [
+        [1, 1040, 192],
+        [3, 70, 45],
+        [1, 9000, 33],
+        [40, 300, 2],
+        [1, 0, 64],
+      ]
+    ) {
+      const data = randomNumbers(outer * length * inner, length + inner, -1, 1);
+      for (const kind of ["sum", "max"] as const) {
+        const results = [{ count: outer * inner }];
+        compareClasses("reduce", { outer, length, inner, kind }, [{ data }], results, {
+          relative: 1e-5,
+          absolute: kind === "sum" ? 2e-5 : 0,
+        });
+      }
+    }
+  },
+);
