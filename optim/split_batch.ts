@@ -30,15 +30,17 @@ function rowsOf(batch: unknown): number {
   return rows;
 }
 
-function cut(value: unknown, start: number, size: number): unknown {
-  if (value instanceof Tensor) return narrow(value, 0, start, size);
-  if (Array.isArray(value)) return value.map((each) => cut(each, start, size));
-  const plain = typeof value === "object" && value !== null &&
-    Object.getPrototypeOf(value) === Object.prototype;
-  if (!plain) return value;
-  return Object.fromEntries(
-    Object.entries(value).map(([name, each]) => [name, cut(each, start, size)]),
-  );
+/** A copy of a batch with its tensors, in arrays and plain objects, replaced; what is no tensor stays. */
+export function mapTensors<Batch>(batch: Batch, replace: (each: Tensor) => Tensor): Batch {
+  const visit = (value: unknown): unknown => {
+    if (value instanceof Tensor) return replace(value);
+    if (Array.isArray(value)) return value.map(visit);
+    const plain = typeof value === "object" && value !== null &&
+      Object.getPrototypeOf(value) === Object.prototype;
+    if (!plain) return value;
+    return Object.fromEntries(Object.entries(value).map(([name, each]) => [name, visit(each)]));
+  };
+  return visit(batch) as Batch;
 }
 
 /**
@@ -51,7 +53,8 @@ export function splitRows<Batch>(batch: Batch, count: number): BatchPart<Batch>[
   const parts: BatchPart<Batch>[] = [];
   for (let start = 0; start < rows; start += size) {
     const taken = Math.min(size, rows - start);
-    parts.push({ batch: cut(batch, start, taken) as Batch, share: taken / rows });
+    const part = mapTensors(batch, (each) => narrow(each, 0, start, taken));
+    parts.push({ batch: part, share: taken / rows });
   }
   return parts;
 }

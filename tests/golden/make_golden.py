@@ -18,6 +18,7 @@ from families import (
     optimizer,
     pointwise,
     reduce,
+    sam_family,
     shape,
     vision_transformer,
 )
@@ -36,6 +37,7 @@ for module in (
     loss,
     vision_transformer,
     optimizer,
+    sam_family,
 ):
     size = module.family.write(folder)
     total += size
