@@ -133,10 +133,12 @@ testOnWebGpu("argReduce: the first extreme, the first NaN before any number", ()
       const parameters = { ...layout, kind };
       const results = [{ count: layout.outer * layout.inner, dtype: "int32" as const }];
       const count = sizeOf(layout);
+      // WGSL lets an adapter compare numbers this small as if they were 0.
+      const data = awkwardNumbers(count, ++seed).map((x) => Math.abs(x) < 1e-38 ? 0 : x);
       compareWithReference(
         "argReduce",
         parameters,
-        [{ data: awkwardNumbers(count, ++seed) }],
+        [{ data }],
         results,
       );
       compareWithReference(
