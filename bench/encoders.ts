@@ -79,7 +79,7 @@ export async function raceEncoder(
   const peers: { readonly name: string; readonly peer: Peer }[] = [];
   try {
     // Where transformers.js looks for a model's parts.
-    const model = join(folder, "encoder", "onnx", "model.onnx");
+    const model = join(folder, "encoder", "onnx", "vision_model.onnx");
     const pixels = join(folder, "pixels"), features = join(folder, "features");
     await Deno.mkdir(join(model, ".."), { recursive: true });
     await Deno.writeFile(model, onnxOf(encoder, batch));

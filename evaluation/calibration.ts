@@ -110,7 +110,7 @@ function weightedMean(
 }
 
 /** Throws unless probabilities lie in [0, 1] and labels fit them. */
-function checkProbabilities(caller: string, probabilities: Numbers, labels: Numbers): void {
+export function checkProbabilities(caller: string, probabilities: Numbers, labels: Numbers): void {
   checkLabels(caller, labels, probabilities.length);
   for (let i = 0; i < probabilities.length; i++) {
     if (!(probabilities[i] >= 0 && probabilities[i] <= 1)) {

@@ -36,6 +36,8 @@ export interface ScoredSamples {
   readonly families: readonly string[];
   /** The photograph that the crop was cut from, `[samples]`; of a forged crop the one its twin was cut from. */
   readonly sources: readonly string[];
+  /** Whole path of the video that it is a frame of, empty without one, `[samples]`; absent where there are no videos. */
+  readonly videos?: readonly string[];
 }
 
 /** What `evaluateScores` needs. */
@@ -372,8 +374,17 @@ function samplesOf(samples: ScoredSamples, names: { has(name: string): boolean }
   return chosen;
 }
 
-/** The families of the forged samples, in order of appearance; throws where a real sample would be left out. */
-function forgedFamilies(samples: ScoredSamples): string[] {
+/** The indices of one family's samples: forged ones, their twins, and the real ones that all share. */
+export function familySamples(samples: ScoredSamples, family: string): number[] {
+  return samplesOf(samples, new Set([family]));
+}
+
+/**
+ * The families of the forged samples, in order of appearance.
+ *
+ * @throws {DataError} A real sample would stand against none of them.
+ */
+export function forgedFamilies(samples: ScoredSamples): string[] {
   const names = new Set(samples.families.filter((_, i) => samples.labels[i] === 1));
   if (names.has(SHARED_REAL)) {
     throw new DataError(
