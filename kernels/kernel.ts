@@ -179,8 +179,14 @@ export interface KernelParameters {
   readonly softmaxBackward: RowLayout & { readonly logarithm: boolean };
   /** x, scale [length], bias [length] -> y: each row to mean 0 and variance 1 (biased, plus epsilon), then scale and bias. */
   readonly layerNorm: RowLayout & { readonly epsilon: number };
-  /** x, scale, gradient of y -> gradients of x [rows, length], scale [length], bias [length]. */
-  readonly layerNormBackward: RowLayout & { readonly epsilon: number };
+  /**
+   * x, scale, gradient of y, then where `residual` what is added to the gradient of x -> gradients of x [rows, length],
+   * scale [length], bias [length].
+   */
+  readonly layerNormBackward: RowLayout & {
+    readonly epsilon: number;
+    readonly residual?: boolean;
+  };
   /** queryKeyValue -> y [batch, tokens, heads, headWidth], float log-sum-exp of each score row [batch, heads, tokens]. */
   readonly attention: AttentionLayout;
   /** queryKeyValue, y, log-sum-exp, gradient of y -> gradient of queryKeyValue. */

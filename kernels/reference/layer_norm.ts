@@ -42,6 +42,7 @@ export const layerNormBackward: KernelRunner<"layerNormBackward"> = (
   const x = elementsOf(inputs[0], rows * length);
   const scale = elementsOf(inputs[1], length);
   const gradient = elementsOf(inputs[2], rows * length);
+  const residual = parameters.residual ? elementsOf(inputs[3], rows * length) : undefined;
   const gradientX = elementsOf(outputs[0], rows * length);
   // Sums over rows stay in float64 until they are complete, whatever type they are stored as.
   const scaleSums = new Float64Array(length);
@@ -61,8 +62,8 @@ export const layerNormBackward: KernelRunner<"layerNormBackward"> = (
     }
     for (let i = 0; i < length; i++) {
       const scaled = gradient[start + i] * scale[i];
-      gradientX[start + i] = reciprocal *
-        (scaled - sum / length - normalized(i) * sumNormalized / length);
+      const own = reciprocal * (scaled - sum / length - normalized(i) * sumNormalized / length);
+      gradientX[start + i] = residual ? residual[start + i] + own : own;
     }
   }
   elementsOf(outputs[1], length).set(scaleSums);

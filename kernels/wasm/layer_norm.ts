@@ -87,13 +87,13 @@ const forward = defineKernel("layerNorm", (body) => {
 });
 
 /**
- * Arguments: x, scale, gradient, gradient of x, sums, rows, length, rows to an item, epsilon. An item is a run of rows;
- * its sums of columns, for scale and then for bias, go to slot [item, 2, length] of the sums.
+ * Arguments: x, scale, gradient, residual, gradient of x, sums, rows, length, rows to an item, epsilon. An item is a
+ * run of rows; its sums of columns, for scale and then for bias, go to slot [item, 2, length] of the sums.
  */
-const backward = defineKernel("layerNormBackward", (body) => {
-  const [xRows, scale, gradientRows, resultRows, slots, rows, length, rowsPerItem] = body
-    .arguments(8);
-  const given = scalars(body, length, 8);
+function printBackward(body: KernelBody, hasResidual: boolean): void {
+  const [xRows, scale, gradientRows, residualRows, resultRows, slots, rows, length, rowsPerItem] =
+    body.arguments(9);
+  const given = scalars(body, length, 9);
   const passes = new RowPasses(body.code, length);
   const { code } = body;
   body.forItems((item) => {
@@ -108,6 +108,7 @@ const backward = defineKernel("layerNormBackward", (body) => {
       const start = body.variable(multiply(row, passes.bytes));
       const x = body.variable(add(xRows, start));
       const gradient = body.variable(add(gradientRows, start));
+      const residual = body.variable(add(residualRows, start));
       const result = body.variable(add(resultRows, start));
       const { mean, reciprocal } = statisticsOf(passes, x, given);
       const normalized = (visit: Visit) => {
@@ -130,11 +131,22 @@ const backward = defineKernel("layerNormBackward", (body) => {
         const scaled = instruction("f32x4.mul", each, passes.read(scale, visit));
         const centred = instruction("f32x4.sub", scaled, mean1);
         const value = negatedMultiplyAdd(normalized(visit), mean2, centred);
-        passes.write(result, visit, instruction("f32x4.mul", value, reciprocal));
+        const own = instruction("f32x4.mul", value, reciprocal);
+        passes.write(
+          result,
+          visit,
+          hasResidual ? instruction("f32x4.add", passes.read(residual, visit), own) : own,
+        );
       });
     });
   });
-});
+}
+
+const backward = defineKernel("layerNormBackward", (body) => printBackward(body, false));
+const backwardOntoResidual = defineKernel(
+  "layerNormBackward onto residual",
+  (body) => printBackward(body, true),
+);
 
 /**
  * Arguments: sums, slots, length, gradient of scale, gradient of bias, groups. An item is a group of
@@ -176,7 +188,7 @@ export const layerNorm: WasmRunner<"layerNorm"> = (executor, parameters, inputs,
 
 /**
  * With n = (x - mean) * reciprocal and h = g * scale:
- * gradient of x = reciprocal * (h - mean(h) - n * mean(h n)), of scale = sum over rows of g n, of bias = sum of g.
+ * gradient of x = reciprocal * (h - mean(h) - n * mean(h n)) (+ residual), of scale = sum over rows of g n, of bias = sum of g.
  */
 export const layerNormBackward: WasmRunner<"layerNormBackward"> = (
   executor,
@@ -190,10 +202,10 @@ export const layerNormBackward: WasmRunner<"layerNormBackward"> = (
   const rowsPerItem = Math.max(ROWS_TO_SUM, Math.ceil(rows / MAXIMUM_SUMS));
   const items = Math.ceil(rows / rowsPerItem);
   const sums = executor.temporary(4 * items * 2 * length);
-  const [x, scale, gradient] = inputs;
-  const words = [x, scale, gradient, outputs[0]].map(({ address }) => address);
+  const [x, scale, gradient, residual = gradient] = inputs;
+  const words = [x, scale, gradient, residual, outputs[0]].map(({ address }) => address);
   executor.launch(
-    backward,
+    parameters.residual ? backwardOntoResidual : backward,
     [...words, sums, rows, length, rowsPerItem, floatWord(epsilon)],
     items,
     splitWork(items, rowsPerItem * length * BACKWARD_NANOSECONDS),

@@ -28,23 +28,26 @@ const rowFields = [
 ];
 
 /** The gradient of x; also keeps each row's mean and reciprocal for the sums over rows. */
-function rowGradientKernel(team: RowTeam, width: Width): WgslKernel {
+function rowGradientKernel(team: RowTeam, width: Width, hasResidual: boolean): WgslKernel {
   const { type, first, total } = widthPrinters[width];
   const scaled = `gradient[${first("firstGradient")} + place] * scale[${
     first("firstScale")
   } + index]`;
   const normalized = `(x[${first("firstX")} + place] - mean) * reciprocal`;
+  const fields = hasResidual ? [...rowFields, "firstResidual: u32"] : rowFields;
+  const residual = hasResidual ? `residual[${first("firstResidual")} + place] + ` : "";
   return {
-    key: `layerNormBackward rows ${team} ${width}`,
-    uniforms: rowFields.length,
+    key: `layerNormBackward rows ${team} ${width} ${hasResidual}`,
+    uniforms: fields.length,
     source: () =>
       wgslBindings([
         { name: "x", type, access: "read" },
         { name: "scale", type, access: "read" },
         { name: "gradient", type, access: "read" },
+        ...(hasResidual ? [{ name: "residual", type, access: "read" } as const] : []),
         { name: "result", type, access: "read_write" },
         { name: "statistics", type: "vec2<f32>", access: "read_write" },
-      ], rowFields) +
+      ], fields) +
       printRowShader(team, [addition], (print) =>
         `\
 ${printStatistics(width, print)}\
@@ -67,7 +70,7 @@ let scaled = ${scaled};
 let normalized = ${normalized};
 result[${
             first("firstResult")
-          } + place] = reciprocal * (scaled - average - normalized * averageNormalized);
+          } + place] = ${residual}reciprocal * (scaled - average - normalized * averageNormalized);
 `)
         }\
   statistics[row] = vec2<f32>(mean, reciprocal);
@@ -173,10 +176,11 @@ ${indent(gather)}\
 export const layerNormBackward: WebGpuRunner<"layerNormBackward"> = (
   executor,
   { rows, length, epsilon },
-  [x, scale, gradient],
+  [x, scale, gradient, residual],
   [gradientX, gradientScale, gradientBias],
 ) => {
-  const operands = [x, scale, gradient, gradientX, gradientScale, gradientBias];
+  const more = residual ? [residual] : [];
+  const operands = [x, scale, gradient, ...more, gradientX, gradientScale, gradientBias];
   requireFloats("layerNormBackward", ...operands);
   if (length === 0) return;
   const elements = rows * length;
@@ -185,15 +189,19 @@ export const layerNormBackward: WebGpuRunner<"layerNormBackward"> = (
   const columns = executor.software ? softwareTeam : hardwareTeam;
   const statistics = executor.temporary(8 * rows);
   executor.launch(
-    rowGradientKernel(team, width),
+    rowGradientKernel(team, width, residual !== undefined),
     [
       { binding: x, access: "read", elements },
       { binding: scale, access: "read", elements: length },
       { binding: gradient, access: "read", elements },
+      ...more.map((binding) => ({ binding, access: "read", elements }) as const),
       { binding: gradientX, access: "read_write", elements },
       { binding: statistics, access: "read_write", elements: 2 * rows },
     ],
-    [rows, length, floatWord(epsilon), x.first, scale.first, gradient.first, gradientX.first],
+    [
+      ...[rows, length, floatWord(epsilon), x.first, scale.first, gradient.first, gradientX.first],
+      ...more.map(({ first }) => first),
+    ],
     rowGrid(team, rows),
   );
   executor.launch(

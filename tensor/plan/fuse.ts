@@ -106,7 +106,7 @@ export function fuse(
   float: DType,
 ): PlanStep[] {
   const fusing = new Fusing(steps, temporaries, wanted, float);
-  for (const rule of [joinPointwise, joinReduction, joinProduct, makeInPlace]) {
+  for (const rule of [joinPointwise, joinReduction, joinProduct, joinResidual, makeInPlace]) {
     for (let position = 0; position < fusing.length; position++) {
       // What was joined may join again.
       while (rule(fusing, position));
@@ -271,6 +271,36 @@ function joinProduct(fusing: Fusing, position: number): boolean {
       inputs: [...product.inputs, ...more],
       outputs,
       operation: fused(product, call),
+    });
+    return true;
+  });
+}
+
+/** A sum with the gradient of a layer norm's input into that gradient's kernel. */
+function joinResidual(fusing: Fusing, position: number): boolean {
+  const call = fusing.at(position);
+  if (!call || !isCall(call, "pointwise") || call.inputs.length !== 2) return false;
+  const { expressions: [sum, ...others] } = call.parameters;
+  const isSum = others.length === 0 &&
+    (sum === input(0).add(input(1)) || sum === input(1).add(input(0)));
+  if (!isSum || !call.inputs.every((_, index) => asItLies(call.parameters, index))) return false;
+  return call.inputs.some((slot, index) => {
+    const at = fusing.makerOf(slot);
+    if (at === undefined || at >= position || !fusing.onlyReader(slot, position)) return false;
+    const maker = fusing.at(at)!, residual = call.inputs[1 - index], [result] = call.outputs;
+    if (!isCall(maker, "layerNormBackward") || maker.parameters.residual) return false;
+    const steady = maker.outputs[0].storage === slot.storage && residual.dtype === fusing.float &&
+      !fusing.isWritten(residual.storage, at, position) &&
+      fusing.touching(result.storage, at, position).length === 0 &&
+      [...maker.inputs, residual].every(({ storage }) => storage !== result.storage);
+    if (!steady) return false;
+    fusing.replace(position, undefined);
+    fusing.replace(at, {
+      ...maker,
+      parameters: { ...maker.parameters, residual: true },
+      inputs: [...maker.inputs, residual],
+      outputs: [result, ...maker.outputs.slice(1)],
+      operation: fused(maker, call),
     });
     return true;
   });

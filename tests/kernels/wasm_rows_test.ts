@@ -161,6 +161,12 @@ Deno.test("the gradients of layerNorm agree with float64 loops", async () => {
     const parameters = { rows, length, epsilon };
     const results = counts.map((count) => ({ count }));
     const actual = await runOnThreads("layerNormBackward", parameters, operands, results);
+    const residual = randomNumbers(rows * length, 10);
+    const [onto] = await runOnThreads("layerNormBackward", { ...parameters, residual: true }, [
+      ...operands,
+      { data: residual },
+    ], results);
+    assertEquals(onto, actual[0].map((value, i) => Math.fround(value + residual[i])));
     const scaleSums = new Float64Array(length), biasSums = new Float64Array(length);
     let start = 0;
     const sharpness: number[] = [];

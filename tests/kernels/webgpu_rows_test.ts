@@ -105,6 +105,9 @@ testOnWebGpu("the gradients of layer normalization agree with the reference", ()
     const tolerance = { relative: 1e-5, absolute: 1e-5 * (2 + Math.sqrt(rows)) };
     const parameters = { rows, length, epsilon: 1e-3 };
     compareClasses("layerNormBackward", parameters, operands, results, tolerance);
+    const added = [...operands, { data: randomNumbers(rows * length, 4) }];
+    const onto = { ...parameters, residual: true };
+    compareClasses("layerNormBackward", onto, added, results, tolerance);
   }
 });
 

@@ -7,6 +7,7 @@ import {
   copyInto,
   type Device,
   keep,
+  layerNorm,
   matmul,
   maximum,
   plan,
@@ -82,6 +83,17 @@ for (const device of devices) {
     const text = explained(step, [normal([4, 5], 1)]);
     assert(text.includes("matmul + copyInto"), text);
     for (const each of [w, target]) each.release();
+  });
+
+  Deno.test(`${device}: a residual's gradient is added where the norm's is made`, () => {
+    const [scale, bias] = [keep(normal([6], 0)), keep(normal([6], 1))];
+    const step = (x: Tensor) => {
+      const loss = recordingOn(() => x.add(layerNorm(x, { scale, bias }).tanh()).square().sum());
+      return gradients(loss, [x, scale, bias]);
+    };
+    const text = explained(step, [normal([5, 6], 2)]);
+    assert(text.includes("layerNormBackward + pointwise"), text);
+    for (const each of [scale, bias]) each.release();
   });
 
   Deno.test(`${device}: what is written in between keeps operations apart`, () => {
