@@ -4,6 +4,13 @@
  * @module
  */
 
+export {
+  type CollapseEvidence,
+  CollapseMonitor,
+  type CollapseMonitorOptions,
+  type CollapseMonitorState,
+  type CollapseObservation,
+} from "./collapse_monitor.ts";
 export { type CorBound, corBound, type CorBoundOptions } from "./cor_bound.ts";
 export {
   localCriticalRadius,
@@ -29,3 +36,9 @@ export {
 export { type BatchGsnrOptions, measureGsnrInBatches, type ProbeBatch } from "./gsnr_batches.ts";
 export { type GradientGroup, type GroupGsnr, type GsnrOptions, measureGsnr } from "./gsnr.ts";
 export { type LossSurface, lossSurface } from "./loss_surface.ts";
+export {
+  type GradientPair,
+  type PairMoments,
+  type RunningEstimate,
+  RunningGsnr,
+} from "./running_gsnr.ts";
