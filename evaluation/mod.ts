@@ -4,6 +4,8 @@
  * @module
  */
 
+export * from "./assessment.ts";
+export { assessmentTable } from "./assessment_table.ts";
 export * from "./bootstrap.ts";
 export { brierScore, expectedCalibrationError, logLoss } from "./calibration.ts";
 export * from "./class_accuracy.ts";
@@ -35,6 +37,13 @@ export {
 export * from "./reliability.ts";
 export * from "./report.ts";
 export * from "./report_data.ts";
+export {
+  plotRobustness,
+  type Robustness,
+  type RobustnessCell,
+  type RobustnessPool,
+  robustnessTable,
+} from "./robustness.ts";
 export * from "./statistics.ts";
 export * from "./table.ts";
 export * from "./temperature.ts";

@@ -17,6 +17,8 @@ export interface MetricsRow {
   readonly imagesPerSecond: number;
   /** Gradient signal-to-noise ratio by block, from the input to the head, where it was measured. */
   readonly gsnr?: Readonly<Record<string, number>>;
+  /** A running estimate of the same from the gradients of consecutive batches, every few steps. */
+  readonly gsnrEstimate?: Readonly<Record<string, number>>;
 }
 
 /** What a run came to: `summary.json`. */

@@ -53,6 +53,8 @@ async function transformers(): Promise<() => Promise<Float32Array>> {
   const { CLIPVisionModelWithProjection, env, Tensor }: Transformers = await import(
     transformersPackage
   );
+  // It has pointed the runtime to a copy of its files on the network.
+  ort.env.wasm.wasmPaths = undefined;
   env.allowRemoteModels = false;
   const folder = dirname(dirname(job.model));
   env.localModelPath = dirname(folder);
