@@ -50,6 +50,16 @@ export class ChoiceTable {
     return [...this.#used.values()];
   }
 
+  /** Forgets which choices were made so far. */
+  forgetUsed(): void {
+    this.#used.clear();
+  }
+
+  /** The choices that differ from the defaults. */
+  get overrides(): ChoiceOverrides {
+    return this.#overrides;
+  }
+
   /** Overrides choices from now on; programs that were prepared before keep theirs. */
   override(overrides: ChoiceOverrides): void {
     this.#overrides = overrides;

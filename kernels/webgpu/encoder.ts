@@ -73,6 +73,7 @@ export class CommandStream {
   #pass: GPUComputePassEncoder | undefined;
   #dispatches = 0;
   #singleDispatches = 0;
+  #allDispatches = 0;
   #serial = 1;
 
   /** What to do when the ledger has no free slot for a further batch: read it. */
@@ -96,6 +97,11 @@ export class CommandStream {
   /** The number of the batch that is being gathered; batches so far, since each is handed in by one submit. */
   get serial(): number {
     return this.#serial;
+  }
+
+  /** Dispatches so far. */
+  get dispatches(): number {
+    return this.#allDispatches;
   }
 
   /** Whether commands that are not yet handed in use a buffer. */
@@ -130,6 +136,7 @@ export class CommandStream {
     pass.setBindGroup(0, bindGroup, uniformOffset === undefined ? [] : [uniformOffset]);
     pass.dispatchWorkgroups(...workgroups);
     this.#dispatches++;
+    this.#allDispatches++;
   }
 
   /** Ends a dispatch that came alone; hands the batch in where there were many. */

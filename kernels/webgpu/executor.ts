@@ -20,6 +20,7 @@ import { CommandStream } from "./encoder.ts";
 import { HostCopies } from "./host_copies.ts";
 import type { Access, WebGpuBinding, WebGpuLauncher, WgslKernel } from "./kernel.ts";
 import { type CallDescription, describeCall, LiveLauncher, type WebGpuEngine } from "./launcher.ts";
+import { weightGradient, weightGradientOf } from "./matmul.ts";
 import { alignedPlace, KernelCache } from "./pipelines.ts";
 import { WebGpuProgram } from "./program.ts";
 import { Readback } from "./readback.ts";
@@ -47,6 +48,8 @@ export interface WebGpuCounts {
   readonly bindGroups: number;
   /** Pipelines: kernels that were compiled. */
   readonly pipelines: number;
+  /** Dispatches: launches of kernels. */
+  readonly dispatches: number;
   /** Batches of commands. */
   readonly submits: number;
 }
@@ -150,6 +153,11 @@ export class WebGpuExecutor implements Executor {
     return this.#readback.isSynchronous;
   }
 
+  /** Lanes of a subgroup, where kernels may use them. */
+  get subgroupLanes(): number | undefined {
+    return this.#engine.lanes;
+  }
+
   /** Which kernels are taken where there are several: what was chosen so far, and what to override. */
   get choices(): ChoiceTable {
     return this.#engine.choices;
@@ -162,6 +170,7 @@ export class WebGpuExecutor implements Executor {
       buffers: pool.made,
       bindGroups: cache.bindGroupsMade,
       pipelines: cache.pipelinesMade,
+      dispatches: stream.dispatches,
       submits: stream.serial - 1,
     };
   }
@@ -272,13 +281,33 @@ export class WebGpuExecutor implements Executor {
     const written = new Set(calls.flatMap(({ outputs }) => outputs.map(({ buffer }) => buffer)));
     const program = new WebGpuProgram(this.#engine, () => this.#copies.forget(written));
     try {
-      for (const { name, ...call } of calls) this.#carryOut(program, name, call);
+      for (let at = 0; at < calls.length; at++) {
+        const next = calls[at + 1];
+        if (next && this.#joined(program, calls[at], next)) at++;
+        else this.#carryOut(program, calls[at].name, calls[at]);
+      }
       program.finish();
     } catch (cause) {
       program.release();
       throw cause;
     }
     return program;
+  }
+
+  /** Carries two calls out by one launch, where there is one that does both. */
+  #joined(program: WebGpuProgram, first: KernelCall, second: KernelCall): boolean {
+    const pair = weightGradientOf(first, second);
+    if (!pair) return false;
+    const { product, sums: { outputs: [sums] } } = pair;
+    const { name, parameters } = product;
+    const inputs = product.inputs.map((binding) => this.#bind(binding, name));
+    const outputs = product.outputs.map((binding) => this.#bind(binding, name));
+    program.beginCall({ name, parameters, inputs, outputs });
+    try {
+      return weightGradient(program, pair, inputs, outputs, this.#bind(sums, name));
+    } finally {
+      program.endCall();
+    }
   }
 
   #carryOut<Name extends KernelName>(

@@ -1,5 +1,6 @@
 // Kernel `matmul`: batched matrix products with bias and epilogue.
 
+import type { KernelCall, KernelParameters } from "../kernel.ts";
 import { requireFloats } from "./floats.ts";
 import {
   gridOf,
@@ -35,6 +36,8 @@ interface Operands extends FurtherOperands {
   readonly left: WebGpuBinding;
   readonly right: WebGpuBinding;
   readonly bias?: WebGpuBinding;
+  /** Where the sums of the left operand's lines go, if they are wanted. */
+  readonly lineSums?: WebGpuBinding;
 }
 
 /** Elements from an operand's first to its last, the batch being walked with its strides. */
@@ -43,16 +46,26 @@ function extentOf({ axes }: Product, operand: 0 | 1, matrix: number): number {
   return axes.reduce((sum, { size, strides }) => sum + (size - 1) * strides[operand], matrix);
 }
 
-function kernelOf(product: Product, plan: ProductPlan, epilogue: Epilogue): WgslKernel {
+function kernelOf(
+  product: Product,
+  plan: ProductPlan,
+  epilogue: Epilogue,
+  sumsLines: boolean,
+): WgslKernel {
   const leftAlongDepth = product.leftDepthStride === 1;
   const rightAlongDepth = product.rightDepthStride === 1;
   switch (plan.kind) {
     case "registers":
       return registerProduct(plan.tile, epilogue);
     case "subgroups":
-      return subgroupProduct(plan.tile, epilogue);
+      return subgroupProduct(plan.tile, epilogue, sumsLines);
     case "workgroup":
-      return workgroupProduct(plan.tile, { leftAlongDepth, rightAlongDepth }, epilogue);
+      return workgroupProduct(
+        plan.tile,
+        { leftAlongDepth, rightAlongDepth },
+        epilogue,
+        sumsLines,
+      );
     case "vector":
       return vectorProduct(product.rows, rightAlongDepth, epilogue);
   }
@@ -68,7 +81,7 @@ function launchProduct(
   starts: { left: number; right: number; result: number },
 ): void {
   const { axes, rows, columns, depth } = product;
-  const { left, right, bias, results } = operands;
+  const { left, right, bias, results, lineSums } = operands;
   const entries = axes.reduce((count, { size }) => count * size, 1);
   if (axes.length > BATCH_AXES) {
     const [outer, ...inner] = axes;
@@ -117,7 +130,7 @@ function launchProduct(
   });
   const perWorkgroup = plan.kind === "registers" ? REGISTER_INVOCATIONS : 1;
   executor.launch(
-    kernelOf(product, plan, epilogue),
+    kernelOf(product, plan, epilogue, lineSums !== undefined),
     [
       {
         binding: left,
@@ -130,14 +143,28 @@ function launchProduct(
         elements: starts.right + extentOf(product, 1, columns * depth),
       },
       ...bindEpilogue(bias, operands, starts.result + entries * splits * rows * columns),
+      ...(lineSums ? [{ binding: lineSums, access: "read_write", elements: rows } as const] : []),
     ],
-    [...words, ...epilogueWords(operands, starts.result)],
+    [
+      ...words,
+      ...epilogueWords(operands, starts.result),
+      ...(lineSums ? [lineSums.first] : []),
+    ],
     gridOf(Math.ceil(tiles / perWorkgroup)),
   );
 }
 
-/** The epilogue of a b + bias for every batch entry. */
-export const matmul: WebGpuRunner<"matmul"> = (executor, parameters, inputs, outputs) => {
+/**
+ * Carries a product out. With `lineSums` it also sums each line of the left operand over the depth, where a kernel can: otherwise
+ * it does nothing and returns false.
+ */
+function multiply(
+  executor: WebGpuLauncher,
+  parameters: KernelParameters["matmul"],
+  inputs: readonly WebGpuBinding[],
+  outputs: readonly WebGpuBinding[],
+  lineSums?: WebGpuBinding,
+): boolean {
   requireFloats("matmul", ...inputs, ...outputs);
   const more = inputs.slice(parameters.bias ? 3 : 2);
   const epilogue = {
@@ -148,7 +175,8 @@ export const matmul: WebGpuRunner<"matmul"> = (executor, parameters, inputs, out
   const product = simplifyProduct(parameters);
   const { axes, rows, columns, depth, swapped } = product;
   const entries = axes.reduce((count, { size }) => count * size, 1);
-  if (entries * rows * columns === 0) return;
+  if (entries * rows * columns === 0) return lineSums === undefined;
+  if (lineSums && (swapped || axes.length > 0)) return false;
   const [left, right] = swapped ? [inputs[1], inputs[0]] : inputs;
   const bias = parameters.bias ? inputs[2] : undefined;
   const rightAlongDepth = product.rightDepthStride === 1;
@@ -170,12 +198,13 @@ export const matmul: WebGpuRunner<"matmul"> = (executor, parameters, inputs, out
     storesVectors: !swapped && columns % 4 === 0 && outputs[0].first % 4 === 0 &&
       (bias?.first ?? 0) % 4 === 0,
   };
-  const plan = planProduct(shape, executor.choices, executor.lanes);
+  const plan = planProduct(shape, executor.choices, executor.lanes, lineSums !== undefined);
+  if (!plan) return false;
   const starts = { left: 0, right: 0, result: 0 };
   if (plan.splits === 1) {
-    const operands = { left, right, bias, more, results: outputs };
+    const operands = { left, right, bias, more, results: outputs, lineSums };
     launchProduct(executor, product, plan, epilogue, operands, starts);
-    return;
+    return true;
   }
   const parts = executor.temporary(4 * entries * plan.splits * rows * columns);
   const operands = { left, right, more: [], results: [parts] };
@@ -183,4 +212,44 @@ export const matmul: WebGpuRunner<"matmul"> = (executor, parameters, inputs, out
   const { splits } = plan;
   const sum = { entries, splits, matrix: rows * columns, columns: parameters.columns };
   sumParts(executor, sum, epilogue, { parts, bias, more, results: outputs });
+  return true;
+}
+
+/** The epilogue of a b + bias for every batch entry. */
+export const matmul: WebGpuRunner<"matmul"> = (executor, parameters, inputs, outputs) => {
+  multiply(executor, parameters, inputs, outputs);
 };
+
+/** A weight's gradient, and the bias's: a product, and the sums over the depth of its left operand. */
+export interface WeightGradient {
+  readonly product: KernelCall<"matmul">;
+  readonly sums: KernelCall<"reduce">;
+}
+
+/** Whether a call sums what another multiplies, so that one launch can do both. */
+export function weightGradientOf(
+  first: KernelCall,
+  second: KernelCall,
+): WeightGradient | undefined {
+  if (first.name !== "matmul" || second.name !== "reduce") return undefined;
+  const product = first as KernelCall<"matmul">, sums = second as KernelCall<"reduce">;
+  const { batch, transposeA, depth, rows } = product.parameters;
+  const { kind, map, outer, length, inner } = sums.parameters;
+  const [left] = product.inputs, [summed] = sums.inputs;
+  const fits = batch.length === 0 && transposeA && kind === "sum" && map === undefined &&
+    outer === 1 && length === depth && inner === rows && left.buffer === summed.buffer &&
+    left.byteOffset === summed.byteOffset && left.dtype === "float32" &&
+    summed.dtype === "float32" && sums.outputs[0].dtype === "float32";
+  return fits ? { product, sums } : undefined;
+}
+
+/** Carries both out by one launch; false where that cannot be, and nothing is done. */
+export function weightGradient(
+  executor: WebGpuLauncher,
+  { product }: WeightGradient,
+  inputs: readonly WebGpuBinding[],
+  outputs: readonly WebGpuBinding[],
+  sums: WebGpuBinding,
+): boolean {
+  return multiply(executor, product.parameters, inputs, outputs, sums);
+}

@@ -187,7 +187,7 @@ const SOFTWARE_THREADS = 4;
 /** What another launch costs there, in multiply-adds of one thread. */
 const LAUNCH_COST = 25_000;
 /** Parts of the depth that are tried, and the fewest steps of one. */
-const splitCounts = [1, 2, 4, 8, 16];
+const allSplitCounts = [1, 2, 4, 8, 16];
 const SOFTWARE_SPLIT_DEPTH = 64;
 
 /** A GPU is kept busy by so many workgroups; parts of the depth have at least so many steps. */
@@ -254,7 +254,11 @@ function softwareTiles(shape: ProductShape, lanes: number | undefined): Software
 }
 
 /** All tiles with the split of the depth that suits each best, by estimated time in multiply-adds of one thread. */
-function waysOfSoftware(shape: ProductShape, lanes: number | undefined): Way[] {
+function waysOfSoftware(
+  shape: ProductShape,
+  lanes: number | undefined,
+  splitCounts: readonly number[],
+): Way[] {
   const { entries, rows, columns, depth } = shape;
   return softwareTiles(shape, lanes).map((each): Way => {
     const rowTiles = tilesOf(rows, each.rows), columnTiles = tilesOf(columns, each.columns);
@@ -300,19 +304,44 @@ function waysOfGpu(shape: ProductShape): Way[] {
   });
 }
 
-/** Chooses for a product, none of whose rows, columns and entries are 0; `lanes` are those of a subgroup. */
+/** Whether the shader of a plan can sum the left operand's lines too. */
+function canSumLines({ kind, splits }: ProductPlan): boolean {
+  return splits === 1 && (kind === "subgroups" || kind === "workgroup");
+}
+
+/**
+ * Chooses for a product, none of whose rows, columns and entries are 0; `lanes` are those of a subgroup. Where the sums of the
+ * left operand's lines are wanted too, undefined is that another launch makes them sooner.
+ */
 export function planProduct(
   shape: ProductShape,
   choices: ChoiceTable,
   lanes: number | undefined,
-): ProductPlan {
+): ProductPlan;
+export function planProduct(
+  shape: ProductShape,
+  choices: ChoiceTable,
+  lanes: number | undefined,
+  sumsLines: boolean,
+): ProductPlan | undefined;
+export function planProduct(
+  shape: ProductShape,
+  choices: ChoiceTable,
+  lanes: number | undefined,
+  sumsLines = false,
+): ProductPlan | undefined {
   const { entries, rows, columns, depth, left, right } = shape;
-  const ways = choices.adapterClass === "software"
-    ? waysOfSoftware(shape, lanes)
+  const isSoftware = choices.adapterClass === "software";
+  // A CPU gains little by a split; a GPU that wants one is not kept busy without.
+  let ways = isSoftware
+    ? waysOfSoftware(shape, lanes, sumsLines ? [1] : allSplitCounts)
     : waysOfGpu(shape);
+  if (sumsLines && isSoftware) ways = ways.filter(({ plan }) => canSumLines(plan));
+  if (ways.length === 0) return undefined;
   const standard = ways.reduce((best, each) => each.cost < best.cost ? each : best);
   const shapeClass = `${left} ${right} ${lengthClass(entries)} x ${lengthClass(rows)} x ` +
     `${lengthClass(columns)} x ${lengthClass(depth)}`;
   const name = choices.choose("matmul", shapeClass, ways.map((way) => way.name), standard.name);
-  return ways.find((way) => way.name === name)!.plan;
+  const { plan } = ways.find((way) => way.name === name)!;
+  return sumsLines && !canSumLines(plan) ? undefined : plan;
 }

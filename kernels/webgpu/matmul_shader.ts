@@ -86,7 +86,7 @@ const numbers: ElementTypes = { left: "f32", right: "f32", bias: "f32", result: 
 export function printDeclarations(
   epilogue: Epilogue,
   types = numbers,
-  sumsColumns = false,
+  sumsLines = false,
 ): string {
   const buffers: BufferDeclaration[] = [
     { name: "left", type: types.left, access: "read" },
@@ -94,9 +94,9 @@ export function printDeclarations(
     ...epilogueBuffers(epilogue, types),
   ];
   const fields = [...productFields, ...epilogueFields(epilogue)];
-  if (sumsColumns) {
-    buffers.push({ name: "columnSums", type: types.result, access: "read_write" });
-    fields.push("firstColumnSums");
+  if (sumsLines) {
+    buffers.push({ name: "lineSums", type: "f32", access: "read_write" });
+    fields.push("firstLineSums");
   }
   return wgslBindings(buffers, fields.map((field) => `${field}: u32`)) + printFunctions(epilogue);
 }

@@ -30,8 +30,9 @@ const UNROLLED = 4;
 const ROW_BLOCK = 2;
 
 /** The left operand, of whose lines each lane loads some. */
-function leftShare({ rows, left, lanes }: SubgroupTile): OperandLines {
-  const count = left === "lines" ? 4 * Math.ceil(rows / 4 / lanes) : rows / lanes;
+function leftShare(tile: SubgroupTile): OperandLines {
+  const { left } = tile;
+  const count = loadsOfLane(tile) * (left === "lines" ? 4 : 1);
   return {
     ...{ name: "left", order: left, count, all: "parameters.rows", grouped: false },
     first: `row + lane * ${count}u`,
@@ -40,8 +41,8 @@ function leftShare({ rows, left, lanes }: SubgroupTile): OperandLines {
 
 /** The text of one element of the left operand, and statements that bring it from the lane that loaded it. */
 function leftElements(tile: SubgroupTile, steps: number) {
-  const { left, rows, lanes } = tile;
-  const perLane = left === "lines" ? Math.ceil(rows / 4 / lanes) : rows / lanes;
+  const { left } = tile;
+  const perLane = loadsOfLane(tile);
   const from = (value: string, load: number) =>
     `subgroupBroadcast(${value}, ${Math.floor(load / perLane)}u)`;
   if (left === "lines") {
@@ -74,7 +75,7 @@ function printSteps(
   tile: SubgroupTile,
   operands: readonly [OperandLines, OperandLines],
   steps: number,
-  sumsColumns: boolean,
+  sumsLines: boolean,
 ): string {
   const [left, right] = operands.map((operand) => printLoads(operand, steps));
   const { statements, element } = leftElements(tile, steps);
@@ -83,12 +84,7 @@ function printSteps(
   for (const step of range(steps)) {
     for (const group of groups) lines.push(`let b${group}_${step} = ${right.group(group, step)};`);
   }
-  if (sumsColumns) {
-    for (const group of groups) {
-      const added = range(steps).map((step) => `b${group}_${step}`).join(" + ");
-      lines.push(`columnSum${group} += ${added};`);
-    }
-  }
+  if (sumsLines) lines.push(...addLines(tile, steps));
   for (let first = 0; first < tile.rows; first += ROW_BLOCK) {
     const rows = range(Math.min(ROW_BLOCK, tile.rows - first)).map((row) => first + row);
     for (const row of rows) lines.push(...statements(row));
@@ -111,26 +107,43 @@ function printSteps(
   return indent(lines, 2);
 }
 
-/** Stores of the sums of the right operand's columns, by the lanes of the first row of tiles. */
-function printColumnStores({ columns, storesVectors }: SubgroupTile): string {
-  const lines = range(storesVectors ? columns / 4 : columns).map((place) => {
-    const column = storesVectors
-      ? `min(column + ${4 * place}u, parameters.columns - 4u)`
-      : `min(column + ${place}u, parameters.columns - 1u)`;
-    return storesVectors
-      ? `columnSums[(parameters.firstColumnSums + ${column}) / 4u] = columnSum${place};`
-      : `columnSums[parameters.firstColumnSums + ${column}] = columnSum${place >> 2}[${
-        place & 3
-      }];`;
-  });
-  return indent(["if (rowTile == 0u) {", ...lines.map((line) => `  ${line}`), "}"], 2);
+/** Loads of the left operand that a lane makes for a step, or for four where they lie along the depth. */
+function loadsOfLane({ rows, left, lanes }: SubgroupTile): number {
+  return left === "lines" ? Math.ceil(rows / 4 / lanes) : rows / lanes;
 }
 
-/** The product with `lanes` tiles side by side for each workgroup; `sumsColumns`: also the sums of the right operand's columns. */
+/** Statements that add what a lane has loaded of the left operand to the sums of its lines. */
+function addLines(tile: SubgroupTile, steps: number): string[] {
+  return range(loadsOfLane(tile)).map((load) =>
+    tile.left === "depth"
+      ? `lineSum${load} += dot(leftValue${load}, vec4<f32>(1.0f));`
+      : `lineSum${load} += ${range(steps).map((step) => `leftValue${load}_${step}`).join(" + ")};`
+  );
+}
+
+/** Stores of the sums of the left operand's lines, by the first tile of each row of tiles. */
+function printLineStores(tile: SubgroupTile): string {
+  const perLoad = tile.left === "lines" ? 4 : 1;
+  const loads = loadsOfLane(tile), count = loads * perLoad;
+  const lines = range(loads).flatMap((load) =>
+    range(perLoad).map((part) => {
+      const own = `lane * ${count}u + ${load * perLoad + part}u`;
+      const value = perLoad === 1 ? `lineSum${load}` : `lineSum${load}[${part}]`;
+      return `  if (${own} < ${tile.rows}u && row + ${own} < parameters.rows) { ` +
+        `lineSums[parameters.firstLineSums + row + ${own}] = ${value}; }`;
+    })
+  );
+  return indent(["if (columnTile == 0u) {", ...lines, "}"]);
+}
+
+/**
+ * The product with `lanes` tiles side by side for each workgroup. `sumsLines`: also the sum of each of the left operand's lines
+ * over the depth, which must not be split.
+ */
 export function subgroupProduct(
   tile: SubgroupTile,
   epilogue: Epilogue,
-  sumsColumns = false,
+  sumsLines = false,
 ): WgslKernel {
   const { rows, columns, left, right, storesVectors, lanes } = tile;
   const operands: readonly [OperandLines, OperandLines] = [
@@ -143,26 +156,27 @@ export function subgroupProduct(
   const typeOf = (vectors: boolean) => vectors ? "vec4<f32>" : "f32";
   return {
     key: `matmul subgroups ${lanes} ${rows}x${columns} ${left} ${right} ${storesVectors}${
-      sumsColumns ? " sums" : ""
+      sumsLines ? " sums" : ""
     }${epilogueKey(epilogue)}`,
-    uniforms: productFields.length + epilogueFields(epilogue).length + (sumsColumns ? 1 : 0),
+    uniforms: productFields.length + epilogueFields(epilogue).length + (sumsLines ? 1 : 0),
     source: () => {
       const declarations = printDeclarations(epilogue, {
         left: typeOf(left !== "strided"),
         right: typeOf(right !== "strided"),
         bias: typeOf(storesVectors),
         result: typeOf(storesVectors),
-      }, sumsColumns);
+      }, sumsLines);
       const sums = range(rows).flatMap((row) =>
         range(columns / 4).map((group) => `var sum${row}_${group} = vec4<f32>();`)
       );
-      if (sumsColumns) {
-        sums.push(...range(columns / 4).map((group) => `var columnSum${group} = vec4<f32>();`));
+      if (sumsLines) {
+        const type = left === "lines" ? "vec4<f32>" : "f32";
+        sums.push(...range(loadsOfLane(tile)).map((load) => `var lineSum${load} = ${type}();`));
       }
       // What is loaded along the depth is a multiple of four long, and so are the parts of a split depth.
       const remainder = left === "depth" || right === "depth" ? "" : `\
   for (; depth < depthEnd; depth++) {
-${printSteps(tile, operands, 1, sumsColumns)}\
+${printSteps(tile, operands, 1, sumsLines)}\
   }
 `;
       return `\
@@ -178,14 +192,14 @@ ${indent(operands.flatMap(printLineStarts))}\
 ${indent(sums)}\
   var depth = depthBegin;
   for (; depth + ${UNROLLED}u <= depthEnd; depth += ${UNROLLED}u) {
-${printSteps(tile, operands, UNROLLED, sumsColumns)}\
+${printSteps(tile, operands, UNROLLED, sumsLines)}\
   }
 ${remainder}\
   if (column < parameters.columns) {
 ${printStores(tile)}\
 ${epilogue.bias || epilogue.expressions ? printEpilogue(tile, epilogue) : ""}\
-${sumsColumns ? printColumnStores(tile) : ""}\
   }
+${sumsLines ? printLineStores(tile) : ""}\
 }
 `;
     },

@@ -62,8 +62,8 @@ function printStaging(
 `;
 }
 
-/** Statements that add the products of one staged step to the sums. */
-function printStep({ side, groups }: WorkgroupTile, step: number): string {
+/** Statements that add the products of one staged step to the sums, and the step itself to those of the left operand's lines. */
+function printStep({ side, groups }: WorkgroupTile, step: number, sumsLines: boolean): string {
   const span = 4 * side, line = step * span * groups;
   const load = (tile: string, place: string, group: number): string => {
     const start = `${place} + ${line + group * span}u`;
@@ -80,6 +80,7 @@ function printStep({ side, groups }: WorkgroupTile, step: number): string {
       lines.push(`sum${row}_${group} = fma(${factor}, b${group}, sum${row}_${group});`);
     }
   }
+  if (sumsLines) lines.push(...range(groups).map((group) => `lineSum${group} += a${group};`));
   return [...lines, "}"].map((text) => `    ${text}\n`).join("");
 }
 
@@ -115,22 +116,38 @@ ${stores.map((store) => `        ${store}\n`).join("")}\
 `;
 }
 
-/** The product with a tile for each workgroup. */
+/** Stores of the sums of the left operand's lines, by the first invocation of each row in the first column of tiles. */
+function printLineStores({ side, groups }: WorkgroupTile): string {
+  const stores = range(groups).flatMap((group) =>
+    range(4).map((part) => {
+      const line = `firstRow + ownRow + ${group * 4 * side + part}u`;
+      return `    if (${line} < parameters.rows) { ` +
+        `lineSums[parameters.firstLineSums + ${line}] = lineSum${group}[${part}]; }\n`;
+    })
+  );
+  return `  if (columnTile == 0u && ownColumn == 0u) {\n${stores.join("")}  }\n`;
+}
+
+/**
+ * The product with a tile for each workgroup. `sumsLines`: also the sum of each of the left operand's lines over the depth, which
+ * must not be split.
+ */
 export function workgroupProduct(
   tile: WorkgroupTile,
   layout: ProductLayout,
   epilogue: Epilogue,
+  sumsLines = false,
 ): WgslKernel {
   const { side, groups } = tile, size = tileSide(tile);
   const { leftAlongDepth, rightAlongDepth } = layout;
   return {
     key: `matmul workgroup ${size}x${tile.depth} ${leftAlongDepth} ${rightAlongDepth}${
-      epilogueKey(epilogue)
-    }`,
-    uniforms: productFields.length + epilogueFields(epilogue).length,
+      sumsLines ? " sums" : ""
+    }${epilogueKey(epilogue)}`,
+    uniforms: productFields.length + epilogueFields(epilogue).length + (sumsLines ? 1 : 0),
     source: () =>
       `\
-${printDeclarations(epilogue)}
+${printDeclarations(epilogue, undefined, sumsLines)}
 var<workgroup> leftTile: array<f32, ${size * tile.depth}>;
 var<workgroup> rightTile: array<f32, ${size * tile.depth}>;
 @compute @workgroup_size(${side * side}) fn main(${wgslEntryParameters}) {
@@ -146,6 +163,7 @@ ${
           range(groups).map((group) => `  var sum${row}_${group} = vec4<f32>();\n`).join("")
         ).join("")
       }\
+${sumsLines ? range(groups).map((group) => `  var lineSum${group} = vec4<f32>();\n`).join("") : ""}\
   for (var depth = depthBegin; depth < depthEnd; depth += ${tile.depth}u) {
 ${
         printStaging(tile, {
@@ -163,10 +181,11 @@ ${
         })
       }\
     workgroupBarrier();
-${range(tile.depth).map((step) => printStep(tile, step)).join("")}\
+${range(tile.depth).map((step) => printStep(tile, step, sumsLines)).join("")}\
     workgroupBarrier();
   }
 ${printStores(tile, epilogue)}\
+${sumsLines ? printLineStores(tile) : ""}\
 }
 `,
   };

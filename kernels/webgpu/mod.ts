@@ -20,3 +20,4 @@ export {
 } from "./choices.ts";
 export { type WebGpuCounts, WebGpuExecutor, type WebGpuExecutorOptions } from "./executor.ts";
 export type { Access, WgslKernel } from "./kernel.ts";
+export { type TunedChoice, tuneKernels, type TuneOptions } from "./tuner.ts";
