@@ -10,6 +10,7 @@ import {
 } from "../kernels/webgpu/mod.ts";
 import { type Device, setDefaultDevice, setThreads, startWebGpu } from "../tensor/mod.ts";
 import type { TrainingConfig } from "./config.ts";
+import { readTuned } from "./tuned_choices.ts";
 
 /** A device, and why it is this one. */
 export interface DeviceChoice {
@@ -83,7 +84,10 @@ export async function useDevice(
 ): Promise<Computing> {
   quietDrivers();
   const choice = device === "auto" ? await automaticDevice() : { device, why: "as asked for" };
-  if (choice.device === "webgpu") await startWebGpu();
+  if (choice.device === "webgpu") {
+    const executor = await startWebGpu();
+    executor.choices.override((await readTuned(executor.description)).choices);
+  }
   if (choice.device !== "wasm") {
     setDefaultDevice(choice.device);
     return { ...choice, threads: 1 };
@@ -98,7 +102,7 @@ export async function useDevice(
  * Mesa's drivers write an error line where this variable is not set, as on servers and in containers, though no window is
  * ever opened.
  */
-function quietDrivers(): void {
+export function quietDrivers(): void {
   if (Deno.build.os !== "linux" || Deno.env.has("XDG_RUNTIME_DIR")) return;
   Deno.env.set("XDG_RUNTIME_DIR", tmpdir());
 }

@@ -20,6 +20,7 @@ const keptCheckpoints = 2;
  *
  * - `config.json`: the configuration, written when the run begins;
  * - `metrics.jsonl`: a line for every step;
+ * - `kernels.json`: on WebGPU, the kernels that were chosen where there are several;
  * - `checkpoints/step-N/`: everything that goes on from step N, the last two;
  * - `best/step-N/`: the weights with the best validation AUC so far;
  * - `summary.json` and `report.html`: the results, when the run is done.
@@ -100,6 +101,11 @@ export class RunFolder {
   /** Where the metrics are. */
   get metricsPath(): string {
     return `${this.path}/metrics.jsonl`;
+  }
+
+  /** Where the kernels of a run on WebGPU are named. */
+  get kernelsPath(): string {
+    return `${this.path}/kernels.json`;
   }
 
   /** Where the summary is. */

@@ -3,6 +3,7 @@
 import { join } from "node:path";
 import { DeviceError, InterruptedError, NumericError } from "../errors.ts";
 import type { GroupGsnr } from "../instruments/gsnr.ts";
+import { startWebGpu } from "../tensor/device.ts";
 import { startProfile, stopProfile } from "../tensor/profile.ts";
 import {
   type BestValidation,
@@ -22,6 +23,7 @@ import { testDetector, type TrainingSummary, writeResults } from "./results.ts";
 import { RunFolder } from "./run_folder.ts";
 import { Session } from "./session.ts";
 import { countSplit, familiesOf, makeSplits, type Splits } from "./splits.ts";
+import { recordedChoices, recordKernels } from "./tuned_choices.ts";
 
 /** What a training takes beside its configuration. */
 export interface TrainOptions {
@@ -129,6 +131,7 @@ async function run(
     ? await existing.explainingDamage(newest, () => readCheckpoint(existing.checkpointPath(newest)))
     : undefined;
   const computing = await useDevice(asked);
+  if (existing && computing.device === "webgpu") await useRecordedKernels(existing);
   // What was chosen stands in config.json, so that the run is gone on with where it began.
   const config = { ...asked, device: computing.device };
   const detector = makeDetector(config);
@@ -273,10 +276,13 @@ class Course {
   }
 
   async #save(log: MetricsLog): Promise<void> {
-    const { folder, session, options: { onEvent = () => {} } } = this;
+    const { config, folder, session, options: { onEvent = () => {} } } = this;
     const path = folder.checkpointPath(session.step);
     await log.sync();
     await writeCheckpoint(path, session.save(this.seconds));
+    if (config.device === "webgpu") {
+      await recordKernels(folder.kernelsPath, await startWebGpu());
+    }
     await folder.prune();
     onEvent({ kind: "checkpoint", step: session.step, path });
   }
@@ -313,6 +319,12 @@ class Course {
         `deno task train --resume ${folder.path}`,
     );
   }
+}
+
+/** A run goes on with the kernels that it began with, tuned for since or not: they decide its bits. */
+async function useRecordedKernels(folder: RunFolder): Promise<void> {
+  const recorded = await recordedChoices(folder.kernelsPath);
+  if (recorded) (await startWebGpu()).choices.override(recorded);
 }
 
 /** Tests the best weights and writes what the run came to. */
