@@ -28,7 +28,7 @@ export function repeat(body: () => void): Contender {
  */
 export async function race(
   contenders: readonly Contender[],
-  { rounds = 7, milliseconds = 300 }: { rounds?: number; milliseconds?: number } = {},
+  { rounds = 21, milliseconds = 100 }: { rounds?: number; milliseconds?: number } = {},
 ): Promise<number[]> {
   const counts: number[] = [];
   for (const contender of contenders) {
