@@ -23,12 +23,15 @@ export const ALIGNMENT = 256;
 /** Idle bytes that are always kept. */
 const KEPT_IDLE_BYTES = 64 << 20;
 
-/** The size class of `byteLength` bytes: whole quarters between powers of two. */
+/** Buffers from this size on, in bytes, are few: finer classes waste less. */
+const LARGE = 1 << 20;
+
+/** The size class of `byteLength` bytes: whole quarters between powers of two, sixteenths where they are large. */
 export function sizeClass(byteLength: number): number {
   if (byteLength <= 4 * ALIGNMENT) {
     return Math.max(1, Math.ceil(byteLength / ALIGNMENT)) * ALIGNMENT;
   }
-  const step = 2 ** (Math.ceil(Math.log2(byteLength)) - 3);
+  const step = 2 ** (Math.ceil(Math.log2(byteLength)) - (byteLength >= LARGE ? 5 : 3));
   return Math.ceil(byteLength / step) * step;
 }
 
@@ -55,6 +58,11 @@ export class BufferPool {
   /** Bytes of all buffers, idle or not. */
   get reserved(): number {
     return this.#reserved;
+  }
+
+  /** Bytes of buffers that are in use. */
+  get taken(): number {
+    return this.#reserved - this.#idleBytes;
   }
 
   /** Buffers made so far, idle ones that were used again not counted. */
@@ -103,6 +111,11 @@ export class BufferPool {
     // As much again as is in use may lie idle: a training step takes and gives back about the same every time.
     const limit = Math.max(KEPT_IDLE_BYTES, this.#reserved / 2);
     if (this.#idleBytes > limit) this.#destroyIdle(limit / 2);
+  }
+
+  /** Destroys what lies idle: after work that needed more than what follows. */
+  trim(): void {
+    this.#destroyIdle(0);
   }
 
   /** Destroys idle buffers, the longest idle of each class first, until at most `left` idle bytes are left. */

@@ -153,6 +153,12 @@ export class WebGpuExecutor implements Executor {
     return this.#readback.isSynchronous;
   }
 
+  /** Bytes of device memory that are in use: buffers at their full size, and what programs and this executor hold. */
+  get bytesInUse(): number {
+    const { pool, stream } = this.#engine;
+    return pool.taken + stream.reserved + this.#readback.reserved;
+  }
+
   /** Lanes of a subgroup, where kernels may use them. */
   get subgroupLanes(): number | undefined {
     return this.#engine.lanes;

@@ -29,6 +29,7 @@ export class WebGpuProgram implements WebGpuLauncher, Program {
   #uniforms: PooledBuffer | undefined;
 
   readonly #beforeRun: () => void;
+  #hasRun = false;
 
   /** Begins an empty program on an engine; `beforeRun` is called before each run. */
   constructor(engine: WebGpuEngine, beforeRun: () => void) {
@@ -133,9 +134,12 @@ export class WebGpuProgram implements WebGpuLauncher, Program {
    * of a training step are one batch.
    */
   run(): void {
-    const { gpu, stream } = this.#engine;
+    const { gpu, pool, stream } = this.#engine;
     gpu.assertWorking();
     this.#beforeRun();
+    // What was recorded to make the program needed more memory than the program does.
+    if (!this.#hasRun) pool.trim();
+    this.#hasRun = true;
     stream.beginProgram(this.#dispatches.length, this.#buffers);
     stream.describe(this.#describe);
     for (const dispatch of this.#dispatches) stream.dispatch(dispatch);

@@ -1,8 +1,10 @@
 // What a replayed training step costs on WebGPU, counted: buffers, bind groups, submits, dispatches, memory.
 
-import { assert, assertEquals } from "@std/assert";
-import { Encoder, type EncoderShape } from "../../bench/vit.ts";
+import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
+import { checkpoint } from "../../autograd/mod.ts";
+import { Encoder, encoderMemory, type EncoderShape } from "../../bench/vit.ts";
 import type { WebGpuExecutor } from "../../kernels/webgpu/mod.ts";
+import { TransformerBlock } from "../../nn/mod.ts";
 import { adamW, sam, sgd, trainStep } from "../../optim/mod.ts";
 import type { Optimizer } from "../../optim/mod.ts";
 import {
@@ -11,35 +13,53 @@ import {
   type Device,
   setDefaultDevice,
   startWebGpu,
+  type Tensor,
   tensor,
 } from "../../tensor/mod.ts";
+import { slice } from "../../tensor/operations/mod.ts";
 import { randomNumbers } from "./harness.ts";
 import { testOnWebGpu } from "./webgpu_harness.ts";
 
 const device: Device = "webgpu";
-const shape: EncoderShape = { batch: 2, tokens: 5, width: 32, heads: 2, depth: 1, classes: 2 };
+const small: EncoderShape = { batch: 2, tokens: 5, width: 32, heads: 2, depth: 1, classes: 2 };
 
-/** A training step of an encoder, and a fresh batch for it. */
-function encoderStep(optimizer: Optimizer, { depth = 1 } = {}) {
+/** The encoder with blocks that keep nothing but their inputs. */
+class CheckpointedEncoder extends Encoder {
+  override forward(tokens: Tensor): Tensor {
+    const blocks = Object.values(this.blocks).filter((each) => each instanceof TransformerBlock);
+    const mixed = blocks.reduce((x, block) => {
+      const captured = [...block.namedParameters().values()].map(({ value }) => value);
+      return checkpoint((y) => block.forward(y), [x], captured);
+    }, tokens);
+    return this.head.forward(this.norm.forward(slice(mixed, undefined, 0)));
+  }
+}
+
+/** A training step of an encoder with a fresh batch. */
+function encoderStep(
+  optimizer: Optimizer,
+  { shape = small, Model = Encoder }: { shape?: EncoderShape; Model?: typeof Encoder } = {},
+): { (): Promise<number>; temporaryBytes: () => number } {
   const before = defaultDevice();
   setDefaultDevice(device);
-  const model = new Encoder({ ...shape, depth });
+  const model = new Model(shape);
   setDefaultDevice(before);
   const step = trainStep(
     model,
     optimizer,
-    (model, batch: { x: ReturnType<typeof tensor>; target: ReturnType<typeof tensor> }) =>
+    (model, batch: { x: Tensor; target: Tensor }) =>
       crossEntropy(model.forward(batch.x), batch.target),
   );
   const { batch, tokens, width } = shape;
   let seed = 0;
-  return async (): Promise<number> => {
+  const run = async (): Promise<number> => {
     const numbers = randomNumbers(batch * tokens * width, seed++ % 3, -1, 1);
     using x = tensor(numbers, { shape: [batch, tokens, width], device });
     using target = tensor(Int32Array.from({ length: batch }, (_, i) => i % 2), { device });
     const { loss } = await step({ x, target });
     return loss;
   };
+  return Object.assign(run, { temporaryBytes: step.temporaryBytes });
 }
 
 /** What `body` adds to the executor's counts. */
@@ -82,13 +102,35 @@ testOnWebGpu("a transformer block takes at most 24 dispatches, forward and backw
   const executor = await startWebGpu();
   const dispatches: number[] = [];
   for (const depth of [2, 4]) {
-    const step = encoderStep(sgd({ learningRate: 0.01 }), { depth });
+    const step = encoderStep(sgd({ learningRate: 0.01 }), { shape: { ...small, depth } });
     for (let i = 0; i < 4; i++) await step();
     dispatches.push((await counted(executor, step)).dispatches);
   }
   const [few, many] = dispatches;
   const perBlock = (many - few) / 2;
   assert(perBlock > 0 && perBlock <= 24, `${perBlock} dispatches`);
+});
+
+testOnWebGpu("device memory is little more than a step cannot do without", async () => {
+  const before = defaultDevice();
+  await startWebGpu();
+  setDefaultDevice(device);
+  const { peak, least } = await encoderMemory({
+    ...{ batch: 8, tokens: 33, width: 96, heads: 3, depth: 2, classes: 2 },
+  });
+  setDefaultDevice(before);
+  assert(peak <= 1.2 * least, `${peak} bytes, ${peak / least} times the least`);
+});
+
+testOnWebGpu("checkpointed blocks take less memory, and train the same", async () => {
+  await startWebGpu();
+  const large = { ...small, batch: 4, tokens: 17, depth: 4 };
+  const [plain, checkpointed] = [Encoder, CheckpointedEncoder].map((Model) =>
+    encoderStep(sgd({ learningRate: 0.01 }), { shape: large, Model })
+  );
+  for (let i = 0; i < 4; i++) assertAlmostEquals(await checkpointed(), await plain(), 1e-5);
+  const [more, less] = [plain, checkpointed].map((step) => step.temporaryBytes());
+  assert(less < 0.8 * more, `${less} of ${more} bytes`);
 });
 
 testOnWebGpu("memory is the same before and after 1,000 steps", async () => {
