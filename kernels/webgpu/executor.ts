@@ -116,7 +116,7 @@ export class WebGpuExecutor implements Executor {
       options.choices,
     );
     const lanes = options.subgroups === false ? undefined : gpu.subgroups?.lanes;
-    this.#engine = { gpu, pool, stream, cache, choices, lanes };
+    this.#engine = { gpu, pool, stream, cache, choices, lanes, halfProducts: false };
     this.#launcher = new LiveLauncher(this.#engine);
     this.#readback = new Readback(gpu, stream);
     const scratch = pool.take(16);
@@ -167,6 +167,26 @@ export class WebGpuExecutor implements Executor {
   /** Which kernels are taken where there are several: what was chosen so far, and what to override. */
   get choices(): ChoiceTable {
     return this.#engine.choices;
+  }
+
+  /**
+   * Whether products round their factors to float16, of which a GPU's workgroups hold and move twice as many; they sum in
+   * float32 all the same. Programs that were prepared before keep what they have.
+   */
+  get halfProducts(): boolean {
+    return this.#engine.halfProducts;
+  }
+
+  /** Throws DeviceError where the adapter has no float16. */
+  set halfProducts(on: boolean) {
+    const { gpu } = this.#engine;
+    if (on && !gpu.device.features.has("shader-f16")) {
+      throw new DeviceError(
+        `webgpu: products of float16 need the feature shader-f16, which ${gpu.description} does not have; ` +
+          "compute in float32 (--precision full), or update the driver",
+      );
+    }
+    this.#engine.halfProducts = on;
   }
 
   /** What was made and handed in so far. */

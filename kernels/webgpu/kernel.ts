@@ -65,6 +65,8 @@ export interface WebGpuLauncher {
   readonly choices: ChoiceTable;
   /** Invocations of a workgroup that is one subgroup, whose lanes read each other's registers; absent where it has none. */
   readonly lanes?: number;
+  /** Whether factors of products are rounded to float16; sums are float32 all the same. */
+  readonly halfProducts: boolean;
   /**
    * Starts `workgroups` workgroups of a kernel; launches take effect in order. Words are stored as u32: negative
    * numbers keep their bits, a float32 goes through {@linkcode floatWord}. A grid with a 0 does nothing.

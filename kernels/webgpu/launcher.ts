@@ -18,6 +18,8 @@ export interface WebGpuEngine {
   readonly choices: ChoiceTable;
   /** Lanes of a subgroup, where kernels may use them. */
   readonly lanes: number | undefined;
+  /** Whether factors of products are rounded to float16. */
+  halfProducts: boolean;
 }
 
 /** A call as error messages name it. */
@@ -74,6 +76,11 @@ export class LiveLauncher implements WebGpuLauncher {
   /** Lanes of a subgroup, where kernels may use them. */
   get lanes(): number | undefined {
     return this.#engine.lanes;
+  }
+
+  /** Whether factors of products are rounded to float16. */
+  get halfProducts(): boolean {
+    return this.#engine.halfProducts;
   }
 
   /** Which of several kernels to take. */

@@ -171,6 +171,7 @@ function multiply(
     bias: parameters.bias,
     expressions: parameters.epilogue,
     more: more.length,
+    half: executor.halfProducts,
   };
   const product = simplifyProduct(parameters);
   const { axes, rows, columns, depth, swapped } = product;
@@ -208,7 +209,8 @@ function multiply(
   }
   const parts = executor.temporary(4 * entries * plan.splits * rows * columns);
   const operands = { left, right, more: [], results: [parts] };
-  launchProduct(executor, product, plan, plainEpilogue, operands, starts);
+  const partial = { ...plainEpilogue, half: executor.halfProducts };
+  launchProduct(executor, product, plan, partial, operands, starts);
   const { splits } = plan;
   const sum = { entries, splits, matrix: rows * columns, columns: parameters.columns };
   sumParts(executor, sum, epilogue, { parts, bias, more, results: outputs });

@@ -29,6 +29,8 @@ export interface OperandLines {
   readonly all: string;
   /** Whether groups of four lines stay together where they are beyond the last: their results are stored at once. */
   readonly grouped: boolean;
+  /** Whether its elements are rounded to float16. */
+  readonly half: boolean;
 }
 
 /** Statements that find the beginnings of the lines, in units of what is loaded. Lines beyond the last become the last. */
@@ -51,14 +53,18 @@ export function printLineStarts(
 }
 
 /** Loads `steps` steps of the depth from `depth` on: four, or one where the order is not `depth`. */
-export function printLoads({ name, order, count }: OperandLines, steps: number): Loads {
+export function printLoads({ name, order, count, half }: OperandLines, steps: number): Loads {
+  const rounded = (loaded: string): string => {
+    if (!half) return loaded;
+    return order === "strided" ? `f32(f16(${loaded}))` : `vec4<f32>(vec4<f16>(${loaded}))`;
+  };
   const quadruple = (group: number, text: (line: number) => string) =>
     `vec4<f32>(${range(4).map((i) => text(4 * group + i)).join(", ")})`;
   if (order === "depth") {
     const element = (line: number, step: number) => `${name}Value${line}.${"xyzw"[step]}`;
     return {
       statements: range(count).map((line) =>
-        `let ${name}Value${line} = ${name}[${name}${line} + depth / 4u];`
+        `let ${name}Value${line} = ${rounded(`${name}[${name}${line} + depth / 4u]`)};`
       ),
       element,
       group: (group, step) => quadruple(group, (line) => element(line, step)),
@@ -72,7 +78,9 @@ export function printLoads({ name, order, count }: OperandLines, steps: number):
   for (const step of range(steps)) {
     for (const load of range(loadsOfStep)) {
       statements.push(
-        `let ${name}Value${load}_${step} = ${name}[${name}${load} + ${name}Step${step}];`,
+        `let ${name}Value${load}_${step} = ${
+          rounded(`${name}[${name}${load} + ${name}Step${step}]`)
+        };`,
       );
     }
   }

@@ -123,14 +123,15 @@ ${finish.map((line) => `      ${line}\n`).join("")}\
 /** The product with a tile for each invocation, in workgroups of {@linkcode REGISTER_INVOCATIONS}. */
 export function registerProduct(tile: RegisterTile, epilogue: Epilogue): WgslKernel {
   const { rows, columns, left, right, storesVectors } = tile;
+  const half = epilogue.half === true;
   const operands: readonly [OperandLines, OperandLines] = [
     {
       ...{ name: "left", order: left, count: rows },
-      ...{ first: "row", all: "parameters.rows", grouped: false },
+      ...{ first: "row", all: "parameters.rows", grouped: false, half },
     },
     {
       ...{ name: "right", order: right, count: columns },
-      ...{ first: "column", all: "parameters.columns", grouped: storesVectors },
+      ...{ first: "column", all: "parameters.columns", grouped: storesVectors, half },
     },
   ];
   const typeOf = (vectors: boolean) => vectors ? "vec4<f32>" : "f32";

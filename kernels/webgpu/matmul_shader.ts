@@ -21,6 +21,8 @@ export interface Epilogue {
   readonly expressions?: readonly Expression[];
   /** Further operands. */
   readonly more: number;
+  /** Whether factors are rounded to float16 as they are loaded. Sums are float32 all the same. */
+  readonly half?: boolean;
 }
 
 /** A product as it is. */
@@ -98,7 +100,8 @@ export function printDeclarations(
     buffers.push({ name: "lineSums", type: "f32", access: "read_write" });
     fields.push("firstLineSums");
   }
-  return wgslBindings(buffers, fields.map((field) => `${field}: u32`)) + printFunctions(epilogue);
+  return (epilogue.half ? "enable f16;\n" : "") +
+    wgslBindings(buffers, fields.map((field) => `${field}: u32`)) + printFunctions(epilogue);
 }
 
 /** The buffers that follow the operands of the product. */
@@ -160,8 +163,10 @@ export function printFinish(
 }
 
 /** What the part of a kernel's key says that its epilogue decides. */
-export function epilogueKey({ bias, expressions = [], more }: Epilogue): string {
-  return `${bias ? " bias" : ""} ${more} ${expressions.map(({ key }) => key).join(" ")}`;
+export function epilogueKey({ bias, expressions = [], more, half }: Epilogue): string {
+  return `${half ? " half" : ""}${bias ? " bias" : ""} ${more} ${
+    expressions.map(({ key }) => key).join(" ")
+  }`;
 }
 
 /** Further operands and results of a product. */

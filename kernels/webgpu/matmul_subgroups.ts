@@ -30,11 +30,11 @@ const UNROLLED = 4;
 const ROW_BLOCK = 2;
 
 /** The left operand, of whose lines each lane loads some. */
-function leftShare(tile: SubgroupTile): OperandLines {
+function leftShare(tile: SubgroupTile, half: boolean): OperandLines {
   const { left } = tile;
   const count = loadsOfLane(tile) * (left === "lines" ? 4 : 1);
   return {
-    ...{ name: "left", order: left, count, all: "parameters.rows", grouped: false },
+    ...{ name: "left", order: left, count, all: "parameters.rows", grouped: false, half },
     first: `row + lane * ${count}u`,
   };
 }
@@ -146,11 +146,12 @@ export function subgroupProduct(
   sumsLines = false,
 ): WgslKernel {
   const { rows, columns, left, right, storesVectors, lanes } = tile;
+  const half = epilogue.half === true;
   const operands: readonly [OperandLines, OperandLines] = [
-    leftShare(tile),
+    leftShare(tile, half),
     {
       ...{ name: "right", order: right, count: columns },
-      ...{ first: "column", all: "parameters.columns", grouped: storesVectors },
+      ...{ first: "column", all: "parameters.columns", grouped: storesVectors, half },
     },
   ];
   const typeOf = (vectors: boolean) => vectors ? "vec4<f32>" : "f32";

@@ -35,6 +35,7 @@ export function vectorProduct(
     ? [`local / ${slices}u`, `local % ${slices}u`]
     : [`local % ${columns}u`, `local / ${columns}u`];
   const { value, stores } = printFinish(epilogue, "at", "value");
+  const rounded = (text: string): string => epilogue.half ? `f32(f16(${text}))` : text;
   const bias = epilogue.bias
     ? " + bias[parameters.firstBias + row * parameters.biasRowStride + column * parameters.biasColumnStride]"
     : "";
@@ -56,11 +57,13 @@ ${placeOfTile}\
     min(firstColumn + ownColumn, parameters.columns - 1u) * parameters.rightLineStride;
 ${range(rows).map((row) => `  var sum${row} = 0.0f;\n`).join("")}\
   for (var depth = depthBegin + ownSlice; depth < depthEnd; depth += ${slices}u) {
-    let factor = right[rightLine + depth * parameters.rightDepthStride];
+    let factor = ${rounded("right[rightLine + depth * parameters.rightDepthStride]")};
     let leftStep = leftStart + depth * parameters.leftDepthStride;
 ${
         range(rows).map((row) =>
-          `    sum${row} = fma(left[leftStep + ${row}u * parameters.leftLineStride], factor, sum${row});\n`
+          `    sum${row} = fma(${
+            rounded(`left[leftStep + ${row}u * parameters.leftLineStride]`)
+          }, factor, sum${row});\n`
         ).join("")
       }\
   }

@@ -43,6 +43,7 @@ export function tileSide({ side, groups }: WorkgroupTile): number {
 function printStaging(
   tile: WorkgroupTile,
   operand: { name: string; lines: string; firstLine: string; alongDepth: boolean },
+  half: boolean,
 ): string {
   const { name, lines, firstLine, alongDepth } = operand;
   const side = tileSide(tile), invocations = tile.side ** 2;
@@ -57,17 +58,23 @@ function printStaging(
       if (line < parameters.${lines} && step < depthEnd) {
         value = ${name}[${name}Start + line * parameters.${name}LineStride + step * parameters.${name}DepthStride];
       }
-      ${name}Tile[${step} * ${side}u + ${line}] = value;
+      ${name}Tile[${step} * ${side}u + ${line}] = ${half ? "f16(value)" : "value"};
     }
 `;
 }
 
 /** Statements that add the products of one staged step to the sums, and the step itself to those of the left operand's lines. */
-function printStep({ side, groups }: WorkgroupTile, step: number, sumsLines: boolean): string {
+function printStep(
+  { side, groups }: WorkgroupTile,
+  step: number,
+  sumsLines: boolean,
+  half: boolean,
+): string {
   const span = 4 * side, line = step * span * groups;
   const load = (tile: string, place: string, group: number): string => {
     const start = `${place} + ${line + group * span}u`;
-    return `vec4<f32>(${range(4).map((i) => `${tile}[${start} + ${i}u]`).join(", ")})`;
+    const elements = range(4).map((i) => `${tile}[${start} + ${i}u]`).join(", ");
+    return half ? `vec4<f32>(vec4<f16>(${elements}))` : `vec4<f32>(${elements})`;
   };
   const lines: string[] = ["{"];
   for (const group of range(groups)) {
@@ -140,6 +147,7 @@ export function workgroupProduct(
 ): WgslKernel {
   const { side, groups } = tile, size = tileSide(tile);
   const { leftAlongDepth, rightAlongDepth } = layout;
+  const half = epilogue.half === true;
   return {
     key: `matmul workgroup ${size}x${tile.depth} ${leftAlongDepth} ${rightAlongDepth}${
       sumsLines ? " sums" : ""
@@ -148,8 +156,8 @@ export function workgroupProduct(
     source: () =>
       `\
 ${printDeclarations(epilogue, undefined, sumsLines)}
-var<workgroup> leftTile: array<f32, ${size * tile.depth}>;
-var<workgroup> rightTile: array<f32, ${size * tile.depth}>;
+var<workgroup> leftTile: array<${half ? "f16" : "f32"}, ${size * tile.depth}>;
+var<workgroup> rightTile: array<${half ? "f16" : "f32"}, ${size * tile.depth}>;
 @compute @workgroup_size(${side * side}) fn main(${wgslEntryParameters}) {
   let tile = ${wgslWorkgroupIndex};
   if (tile >= parameters.tiles) { return; }
@@ -171,17 +179,17 @@ ${
           lines: "rows",
           firstLine: "firstRow",
           alongDepth: leftAlongDepth,
-        })
+        }, half)
       }${
         printStaging(tile, {
           name: "right",
           lines: "columns",
           firstLine: "firstColumn",
           alongDepth: rightAlongDepth,
-        })
+        }, half)
       }\
     workgroupBarrier();
-${range(tile.depth).map((step) => printStep(tile, step, sumsLines)).join("")}\
+${range(tile.depth).map((step) => printStep(tile, step, sumsLines, half)).join("")}\
     workgroupBarrier();
   }
 ${printStores(tile, epilogue)}\

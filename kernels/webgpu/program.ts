@@ -52,6 +52,11 @@ export class WebGpuProgram implements WebGpuLauncher, Program {
     return this.#engine.lanes;
   }
 
+  /** Whether factors of products are rounded to float16. */
+  get halfProducts(): boolean {
+    return this.#engine.halfProducts;
+  }
+
   /** Which of several kernels to take. */
   get choices(): ChoiceTable {
     return this.#engine.choices;
