@@ -73,7 +73,7 @@ async function start(command: Deno.Command, name: string): Promise<Peer> {
   };
 }
 
-/** A peer that is a script of Deno's; Deno fetches its packages when the script imports them. */
+/** A peer that is a script of Deno's, which names its packages itself: they are fetched when somebody asks for it. */
 async function script(file: string, name: string, args: readonly string[]): Promise<Peer> {
   const address = new URL(`peers/${file}`, import.meta.url).href;
   const command = new Deno.Command(Deno.execPath(), {

@@ -11,7 +11,7 @@ if (threads === "1") {
   for (const name of ["SharedArrayBuffer", "Worker"]) Reflect.deleteProperty(globalThis, name);
 }
 const { blockUntilReady, defaultDevice, init, jit, nn, numpy: np, tree, valueAndGrad } =
-  await import("@jax-js/jax");
+  await import("npm:@jax-js/jax@0.1.25");
 const backend = device === "webgpu" ? "webgpu" : "wasm";
 await init(backend);
 defaultDevice(backend);

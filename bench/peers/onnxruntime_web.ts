@@ -4,7 +4,7 @@
 // symbol `onnxruntime` instead, which is its own way to change it. Both therefore compute in the same WebAssembly.
 
 import { dirname } from "node:path";
-import * as ort from "onnxruntime-web";
+import * as ort from "npm:onnxruntime-web@1.30.0";
 import { serve } from "./protocol.ts";
 
 /** What to run on which pixels (float32, as the model takes them), and where to leave the features of a first pass. */

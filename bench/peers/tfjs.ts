@@ -7,10 +7,10 @@ import { serve } from "./protocol.ts";
 Reflect.set(globalThis, "window", globalThis);
 const [what, size] = Deno.args;
 const start = performance.now();
-const tf = await import("@tensorflow/tfjs-core");
-await import("@tensorflow/tfjs-backend-webgpu");
+const tf = await import("npm:@tensorflow/tfjs-core@4.22.0");
+await import("npm:@tensorflow/tfjs-backend-webgpu@4.22.0");
 // Brings the gradients with it.
-await import("@tensorflow/tfjs-layers");
+await import("npm:@tensorflow/tfjs-layers@4.22.0");
 if (!await tf.setBackend("webgpu")) throw new Error("tfjs: the backend webgpu does not start");
 await tf.ready();
 

@@ -5,9 +5,9 @@
 // Written with @tensorflow/tfjs-layers 4.22.0 on its CPU backend. The ESRGAN of @upscalerjs/esrgan-slim 1.0.0 is not in
 // the file, only what it makes of a drawn picture.
 
-import * as tf from "@tensorflow/tfjs-core";
-import * as layers from "@tensorflow/tfjs-layers";
-import "@tensorflow/tfjs-backend-cpu";
+import * as tf from "npm:@tensorflow/tfjs-core@4.22.0";
+import * as layers from "npm:@tensorflow/tfjs-layers@4.22.0";
+import "npm:@tensorflow/tfjs-backend-cpu@4.22.0";
 import { installPackageFiles } from "../../data/packages.ts";
 import { esrganFiles } from "../../weights/esrgan.ts";
 import { RandomStream } from "../../tensor/random.ts";
