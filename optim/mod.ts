@@ -26,6 +26,7 @@ export { friendlySam, type FriendlySamOptions } from "./friendly_sam.ts";
 export { globalNorm } from "./global_norm.ts";
 export { gsam, type GsamOptions } from "./gsam.ts";
 export { layerDecay, type ParameterGroup, withoutDecay } from "./groups.ts";
+export { LossScaler, type LossScalerOptions } from "./loss_scaler.ts";
 export { lookSam, type LookSamOptions } from "./look_sam.ts";
 export type { Optimizer, OptimizerState, Pass, StepContext } from "./optimizer.ts";
 export { arenaAlignment, type ArenaEntry, ParameterArena } from "./parameters.ts";
