@@ -8,6 +8,7 @@ import { setDefaultDevice, setThreads, startWebGpu } from "../tensor/device.ts";
 import { threadCount } from "../training/device.ts";
 import { defineOptions, group, hint, row } from "../training/options.ts";
 import { benchClip } from "./bench_clip.ts";
+import { benchFaces } from "./bench_faces.ts";
 import { benchGsnr } from "./bench_gsnr.ts";
 import { benchInference } from "./bench_inference.ts";
 import { benchMatmul } from "./bench_matmul.ts";
@@ -32,6 +33,7 @@ const benches: Readonly<Record<string, (settings: BenchSettings) => Promise<Row[
   inference: benchInference,
   clip: benchClip,
   gsnr: benchGsnr,
+  faces: benchFaces,
   scaling: benchScaling,
 };
 
@@ -85,6 +87,7 @@ const definition = defineOptions<{
       does: "the same on WebGPU, beside jax-js and TensorFlow.js on the same adapter",
     },
     { command: "deno task bench gsnr", does: "exact per-element GSNR beside a backward pass" },
+    { command: "deno task bench faces", does: "recall and precision of the face detector" },
     { command: "deno task bench vit --peers jax-js --threads 1", does: "one thread, one peer" },
   ],
 });

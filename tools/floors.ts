@@ -8,7 +8,7 @@ export const floors: readonly (readonly string[])[] = [
   ["tensor"],
   ["autograd", "nn", "data"],
   ["optim", "corit", "weights"],
-  ["instruments", "evaluation", "forgeries"],
+  ["instruments", "evaluation", "forgeries", "faces"],
   ["mod.ts", "training"],
   ["studies"],
   ["cli"],
