@@ -4,6 +4,7 @@ import type { RandomStream } from "../tensor/random.ts";
 import { type Augmentation, augmentSample, type Sample } from "./augment.ts";
 import { type CropSetArrays, readMask } from "./crop_set.ts";
 import { mixBatch } from "./mix.ts";
+import type { DataProblem } from "./problem.ts";
 
 /** A batch of crops. A loader's batch is valid until its next one is asked for: the memory is used again. */
 export interface Batch {
@@ -85,6 +86,8 @@ export function copyBatch(batch: Batch): Batch {
  *
  * Every draw comes from a fork of `random` named by what it is for, so a batch depends on nothing prepared before it. Twins
  * draw alike: what happens to a real crop happens to its forged twin.
+ * @returns Files that could not be read and were replaced; only sets that are read from files have them.
+ * @throws {DataError} naming the file that cannot be read, where the set does not skip such files.
  */
 export async function fillBatch(
   batch: Batch,
@@ -92,7 +95,11 @@ export async function fillBatch(
   rows: ArrayLike<number>,
   augmentation: Augmentation,
   random: RandomStream,
-): Promise<void> {
+): Promise<readonly DataProblem[]> {
+  // Loaded when asked for: the codec takes longer to load than everything else here.
+  const streamed = arrays.fileStarts === undefined
+    ? undefined
+    : await (await import("./streamed.ts")).readStreamed(arrays, rows);
   const plane = arrays.size ** 2;
   const sample: Sample = {
     size: arrays.size,
@@ -100,9 +107,10 @@ export async function fillBatch(
     mask: new Float32Array(plane),
   };
   for (let i = 0; i < rows.length; i++) {
-    const row = rows[i];
+    const row = streamed?.rows[i] ?? rows[i];
+    const from = streamed?.pixels ?? arrays.pixels, place = streamed ? i : row;
     const pair = arrays.pairs[row];
-    sample.pixels.set(arrays.pixels.subarray(row * plane * 3, (row + 1) * plane * 3));
+    sample.pixels.set(from.subarray(place * plane * 3, (place + 1) * plane * 3));
     readMask(arrays, row, sample.mask, 0);
     await augmentSample(
       sample,
@@ -119,6 +127,7 @@ export async function fillBatch(
     batch.rows[i] = row;
   }
   mixBatch(batch, augmentation, random.fork("mix"));
+  return streamed?.problems ?? [];
 }
 
 /** Interleaved bytes to planar floats. */

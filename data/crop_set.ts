@@ -34,6 +34,21 @@ export interface CropSetArrays {
   readonly qualities: Uint8Array;
   /** 1 where colour was saved at half resolution (4:2:0), `[count]`. */
   readonly halvedColour: Uint8Array;
+  /**
+   * Of a real crop: the family whose forgeries alone it stands against, an index into `familyNames`; 0: all families,
+   * `[count]`. Absent: all, for all crops.
+   */
+  readonly against?: Uint8Array;
+  /** Of a set too large for memory: names of the files that crops are read from, as UTF-8; `pixels` is empty then. */
+  readonly fileBytes?: Uint8Array;
+  /** Where each file's name begins in `fileBytes`, `[count + 1]`. */
+  readonly fileStarts?: Int32Array;
+  /** Folder of each file, an index into `folderPaths`, `[count]`. */
+  readonly fileFolders?: Int32Array;
+  /** Folders of the files. */
+  readonly folderPaths?: readonly string[];
+  /** Whether another crop of the same class is taken in place of a file that cannot be read. */
+  readonly skipBroken?: boolean;
 }
 
 /** The texts of a {@linkcode CropSet}. */
@@ -72,8 +87,9 @@ export class CropSet implements CropSetNames {
     this.sourceNames = names.sourceNames;
     this.recipeLines = names.recipeLines;
     const count = arrays.labels.length;
+    const held = arrays.fileStarts === undefined;
     const expected: Record<string, [number, number]> = {
-      pixels: [arrays.pixels.length, count * arrays.size ** 2 * 3],
+      pixels: [arrays.pixels.length, held ? count * arrays.size ** 2 * 3 : 0],
       families: [arrays.families.length, count],
       sources: [arrays.sources.length, count],
       pairs: [arrays.pairs.length, count],
@@ -82,7 +98,7 @@ export class CropSet implements CropSetNames {
       encodedBytes: [arrays.encodedBytes.length, count],
       qualities: [arrays.qualities.length, count],
       halvedColour: [arrays.halvedColour.length, count],
-      recipeLines: [names.recipeLines.length, count],
+      recipeLines: [names.recipeLines.length, held ? count : 0],
     };
     for (const [name, [found, wanted]] of Object.entries(expected)) {
       if (found !== wanted) {
@@ -101,6 +117,17 @@ export class CropSet implements CropSetNames {
   /** Side of every crop in pixels. */
   get size(): number {
     return this.arrays.size;
+  }
+
+  /** One crop's pixels, from memory or from its file. */
+  load(index: number): Promise<Image> {
+    return Promise.resolve(this.image(index));
+  }
+
+  /** Path of the video that one crop is a frame of; empty for a picture by itself. */
+  video(index: number): string {
+    const { video } = this.recipe(index);
+    return typeof video === "string" ? video : "";
   }
 
   /** One crop's pixels, without copying. */

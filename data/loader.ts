@@ -7,6 +7,7 @@ import { type Augmentation, augmentation, type AugmentationOptions } from "./aug
 import { type Batch, emptyBatch, fillBatch, firstOf } from "./batch.ts";
 import type { CropSet } from "./crop_set.ts";
 import type { LoaderAnswer, LoaderRequest, LoaderWorkerSetup } from "./loader_worker.ts";
+import type { DataProblem } from "./problem.ts";
 import { packArrays } from "./shared_arrays.ts";
 import { BalancedSampler, type SamplerOptions } from "./sampler.ts";
 
@@ -20,6 +21,8 @@ export interface LoaderOptions extends Partial<SamplerOptions> {
   readonly worker?: boolean;
   /** Batches that the worker prepares ahead; 2. */
   readonly queueDepth?: number;
+  /** Told of a file that could not be read, in whose place another was taken; a line on the standard error output. */
+  readonly onSkip?: (problem: DataProblem) => void;
 }
 
 /** Where a loader stands: the batch that comes next. Every random draw follows from it and the loader's seed. */
@@ -73,6 +76,7 @@ export class Loader implements AsyncIterable<Batch>, Disposable {
   readonly #random: RandomStream;
   readonly #slots: readonly Batch[];
   readonly #worker: Worker | undefined;
+  readonly #onSkip: (problem: DataProblem) => void;
   readonly #waiting = new Map<number, { resolve: () => void; reject: (error: unknown) => void }>();
   #pending: Pending[] = [];
   #tickets = 0;
@@ -90,6 +94,8 @@ export class Loader implements AsyncIterable<Batch>, Disposable {
       throw new ConfigError(`loader: queueDepth must be at least 1, but found ${queueDepth}`);
     }
     this.#set = set;
+    this.#onSkip = options.onSkip ??
+      (({ path, what }) => console.error(`skipped ${path}: ${what}`));
     this.#sampler = new BalancedSampler(set.arrays, { ...options, batchSize }, seed);
     this.#augmentation = augmentation(options.augment);
     this.#random = new RandomStream(seed).fork("augmentation");
@@ -137,13 +143,14 @@ export class Loader implements AsyncIterable<Batch>, Disposable {
     const number = this.#next;
     this.#prepareAhead();
     if (this.#worker === undefined) {
-      await fillBatch(
+      const skipped = await fillBatch(
         this.#slots[0],
         this.#set.arrays,
         this.#rows(number),
         this.#augmentation,
         this.#random.fork(number),
       );
+      skipped.forEach(this.#onSkip);
       this.#next = number + 1;
       return this.#slots[0];
     }
@@ -217,7 +224,8 @@ export class Loader implements AsyncIterable<Batch>, Disposable {
         slots: this.#slots.map(packArrays),
       } satisfies LoaderWorkerSetup,
     );
-    worker.on("message", ({ ticket, failure }: LoaderAnswer) => {
+    worker.on("message", ({ ticket, failure, skipped = [] }: LoaderAnswer) => {
+      skipped.forEach(this.#onSkip);
       const waiting = this.#waiting.get(ticket);
       this.#waiting.delete(ticket);
       if (failure === undefined) waiting?.resolve();

@@ -5,6 +5,7 @@ import { RandomStream } from "../tensor/random.ts";
 import type { Augmentation } from "./augment.ts";
 import { type Batch, fillBatch } from "./batch.ts";
 import type { CropSetArrays } from "./crop_set.ts";
+import type { DataProblem } from "./problem.ts";
 import { type PackedArrays, unpackArrays } from "./shared_arrays.ts";
 
 /** The first message: what the worker works on. All arrays lie in shared memory. */
@@ -35,6 +36,8 @@ export interface LoaderAnswer {
   readonly ticket: number;
   /** Why filling failed, if it did: an error's class does not survive the way to another thread. */
   readonly failure?: string;
+  /** Files that could not be read and were replaced by others. */
+  readonly skipped?: readonly DataProblem[];
 }
 
 const port = parentPort;
@@ -46,10 +49,10 @@ if (port) {
       const { ticket, slot, rows, random } = request;
       try {
         const stream = RandomStream.fromState(random);
-        await fillBatch(slots[slot], arrays, rows, setup.augmentation, stream);
-        return { ticket };
+        const skipped = await fillBatch(slots[slot], arrays, rows, setup.augmentation, stream);
+        return skipped.length > 0 ? { ticket, skipped } : { ticket };
       } catch (error) {
-        return { ticket, failure: String(error) };
+        return { ticket, failure: error instanceof Error ? error.message : String(error) };
       }
     };
     // In order: a slot that an abandoned request still fills is filled again only afterwards.

@@ -11,7 +11,21 @@ export { gaussianBlur } from "./blur.ts";
 export { cacheFolder, writeAtomically } from "./cache.ts";
 export * from "./crop_set.ts";
 export { readCropSet, writeCropSet } from "./crop_set_file.ts";
-export * from "./folder.ts";
+export { type DataReport, lookAtData, type LookOptions } from "./look.ts";
+export { listData, type ListedData, type ListOptions } from "./list_data.ts";
+export { type PictureKind, PictureList, type SplitName } from "./picture_list.ts";
+export { type DataProblem, problemLines } from "./problem.ts";
+export {
+  type DataParts,
+  openData,
+  type OpenedData,
+  type OpenOptions,
+  readData,
+  type ReadingListener,
+  type ReadOptions,
+} from "./read_data.ts";
+export { dataReportText, dataWarnings } from "./report_text.ts";
+export { type FrameOptions, framesOf, type VideoFrame } from "./video.ts";
 export * from "./image.ts";
 export * from "./loader.ts";
 export * from "./packages.ts";

@@ -42,8 +42,10 @@ export interface TrainingConfig {
   /** Blocks the hierarchy reads, counted from 1; empty for the preset's own choice. */
   taps: number[];
 
-  /** `starter`, or a folder that holds a data set. */
+  /** `starter`, or a data set: a folder, a manifest, a DeepfakeBench JSON file. */
   data: string;
+  /** The one family that is trained on, while every other is tested on; empty: `families` says. */
+  trainOn: string;
   /** Forgery families trained on. */
   families: string[];
   /** Families never trained on, for the cross-domain scores. */
@@ -58,6 +60,16 @@ export interface TrainingConfig {
   testPairs: number;
   /** Whether a real crop and its forged twin stand in one batch. */
   twins: boolean;
+  /** Whether pictures that cannot be read are left out; else they end the training before it begins. */
+  skipBroken: boolean;
+  /** Frames of each video, evenly spaced. */
+  frames: number;
+  /** Whether folders of numbered pictures are videos, where the layout does not say. */
+  videos: "auto" | "folders" | "none";
+  /** The compression of FaceForensics++ that is read; empty: c23 where it is there. */
+  compression: string;
+  /** Megabytes of crops held in memory; of more, crops are read from their files while training. */
+  dataMemory: number;
 
   /** Probability of a horizontal flip. */
   flip: number;

@@ -89,12 +89,18 @@ export const trainingOptions: OptionDefinition<TrainingConfig> = defineOptions<T
       taps: row(z.array(count), [], "blocks the hierarchy reads, from 1; empty: by preset"),
     }),
     ...group("Data", {
-      data: row(text, "starter", "starter, or a folder that holds a data set"),
+      data: row(text, "starter", "starter, or a data set: folder, manifest, DeepfakeBench JSON"),
+      trainOn: row(
+        z.string(),
+        "",
+        "one family to train on; it and all others are tested on, one by one",
+      ),
       families: row(
         z.array(text),
         computed(
-          `${starterFamilies.join(",")}; of a folder: all`,
-          ({ data }) => data === "starter" ? [...starterFamilies] : [],
+          `${starterFamilies.join(",")}; of a data set: all`,
+          ({ data, trainOn }) =>
+            trainOn !== "" ? [trainOn as string] : data === "starter" ? [...starterFamilies] : [],
         ),
         `families trained on; of starter: ${forgeryFamilyNames.join(", ")}`,
       ),
@@ -112,6 +118,15 @@ export const trainingOptions: OptionDefinition<TrainingConfig> = defineOptions<T
       validationPairs: row(count, 600, "pairs to choose the best checkpoint by"),
       testPairs: row(count, 1600, "pairs for the final scores, shared by all families"),
       twins: row(z.boolean(), true, "real crops and their forged twins in one batch"),
+      skipBroken: row(z.boolean(), false, "leave out pictures that cannot be read"),
+      frames: row(count, 32, "frames of each video, evenly spaced"),
+      videos: row(
+        z.enum(["auto", "folders", "none"]),
+        "auto",
+        "whether folders of numbered pictures are videos",
+      ),
+      compression: row(z.string(), "", "of FaceForensics++: c23, raw, c40; empty: c23 if there"),
+      dataMemory: row(count, 1024, "MB of crops held in memory; more are read while training"),
     }),
     ...group("Augmentation", {
       flip: row(probability, 0.5, "probability of a horizontal flip"),
@@ -178,7 +193,7 @@ export const trainingOptions: OptionDefinition<TrainingConfig> = defineOptions<T
 
 /** What no field can tell alone: names that exist, sizes that divide, lists that do not overlap. */
 function checkTogether(config: TrainingConfig): void {
-  const { data, families, testFamilies, imageSize, patchSize } = config;
+  const { data, trainOn, families, testFamilies, imageSize, patchSize } = config;
   const known: readonly string[] = forgeryFamilyNames;
   if (data === "starter") {
     if (families.length === 0) {
@@ -193,6 +208,12 @@ function checkTogether(config: TrainingConfig): void {
           hint(family, known),
       );
     }
+  }
+  if (trainOn !== "" && (families.length !== 1 || families[0] !== trainOn)) {
+    throw new ConfigError(
+      `trainOn ${trainOn} trains on that family alone, but families is ${families.join(", ")}: ` +
+        `give one of the two`,
+    );
   }
   for (const list of [families, testFamilies]) {
     const repeated = list.find((family, index) => list.indexOf(family) < index);

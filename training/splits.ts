@@ -1,7 +1,10 @@
 // The crops of a run: made or read as the configuration says, and counted.
 
 import type { CropSet } from "../data/crop_set.ts";
-import { readFolder } from "../data/folder.ts";
+import { type DataReport, lookAtData } from "../data/look.ts";
+import type { PictureKind, SplitName } from "../data/picture_list.ts";
+import type { DataProblem } from "../data/problem.ts";
+import { type DataParts, openData, type OpenedData, readData } from "../data/read_data.ts";
 import { DataError } from "../errors.ts";
 import {
   starterBenchmark,
@@ -10,7 +13,6 @@ import {
   starterSplit,
 } from "../forgeries/starter_benchmark.ts";
 import type { TrainingConfig } from "./config.ts";
-import { subsetOf } from "./crop_subset.ts";
 import { hint } from "./options.ts";
 
 /** The three parts of a run's data. */
@@ -33,48 +35,85 @@ export interface SplitCounts {
   readonly forged: Readonly<Record<string, number>>;
 }
 
-/** What decides the data. */
-export type DataConfig = Pick<
+/** Where a data set lies and how it is read. */
+export type DataPlace = Pick<
   TrainingConfig,
   | "data"
   | "imageSize"
   | "splitSeed"
-  | "families"
-  | "testFamilies"
-  | "trainPairs"
-  | "validationPairs"
-  | "testPairs"
+  | "skipBroken"
+  | "frames"
+  | "videos"
+  | "compression"
+  | "dataMemory"
 >;
+
+/** What decides the data. */
+export type DataConfig =
+  & DataPlace
+  & Pick<
+    TrainingConfig,
+    "trainOn" | "families" | "testFamilies" | "trainPairs" | "validationPairs" | "testPairs"
+  >;
 
 /** Told how far the data are. */
 export type DataListener = (progress: StarterProgress) => void;
 
+/** What a data set of one's own came to, beside its crops. */
+export interface DataFindings {
+  /** What was found, before any picture was decoded. */
+  readonly report: DataReport;
+  /** What was left out since it cannot be read. */
+  readonly skipped: readonly DataProblem[];
+}
+
+/** Who is told what was found: the report before the pictures are decoded, what was skipped afterwards. */
+export interface FindingsListener {
+  /** The report is there. */
+  readonly onReport?: (report: DataReport) => void;
+  /** Pictures were left out. */
+  readonly onSkipped?: (problems: readonly DataProblem[]) => void;
+}
+
 /**
  * Makes or reads the data that a configuration asks for.
  *
- * @throws {DataError} where pictures are missing, or a folder lacks a family that is named.
+ * @throws {DataError} where pictures are missing or cannot be read, or a data set lacks a family that is named.
  */
-export async function makeSplits(config: DataConfig, onProgress: DataListener): Promise<Splits> {
+export async function makeSplits(
+  config: DataConfig,
+  onProgress: DataListener,
+  { onReport, onSkipped }: FindingsListener = {},
+): Promise<Splits> {
   if (config.data === "starter") return await starterBenchmark(starterOptions(config, onProgress));
-  const splits = await readSplits(config, onProgress);
-  const tested = new Set(config.testFamilies);
-  const trained = config.families.length > 0
-    ? config.families
-    : familiesOf(splits.train).filter((family) => !tested.has(family));
-  const known = new Set(Object.values(splits).flatMap(familiesOf));
+  const data = await open(config, onProgress);
+  const { trained, tested } = familiesToUse(config, data.list.methods);
+  if (onReport) onReport(await lookAtData(data, { onProgress }));
+  const parts = await read(config, data, onProgress, ({ label, method, against }, split) => {
+    const family = label === 1 ? method : against;
+    if (split === "test") return trained.has(family) || tested.has(family) || family === "";
+    return trained.has(family) || family === "";
+  });
+  if (parts.skipped.length > 0) onSkipped?.(parts.skipped);
+  const { train, validation, test } = parts;
+  return { train, validation, test };
+}
+
+/** Which families are trained on and tested on; all by default. */
+function familiesToUse(
+  { data, trainOn, families, testFamilies }: DataConfig,
+  known: readonly string[],
+): { trained: Set<string>; tested: Set<string> } {
+  const tested = new Set(trainOn === "" ? testFamilies : known.filter((name) => name !== trainOn));
+  const trained = families.length > 0 ? families : known.filter((name) => !tested.has(name));
   for (const family of [...trained, ...tested]) {
-    if (known.has(family)) continue;
-    const names = [...known].sort();
+    if (known.includes(family)) continue;
+    const names = known.toSorted();
     throw new DataError(
-      `${config.data}: there is no family "${family}" in fake/, only ${names.join(", ")}` +
-        hint(family, names),
+      `${data}: there is no family "${family}", only ${names.join(", ")}${hint(family, names)}`,
     );
   }
-  return {
-    train: onlyFamilies(splits.train, trained),
-    validation: onlyFamilies(splits.validation, trained),
-    test: onlyFamilies(splits.test, [...trained, ...tested]),
-  };
+  return { trained: new Set(trained), tested };
 }
 
 /**
@@ -86,19 +125,25 @@ export async function makeTest(config: DataConfig, onProgress: DataListener): Pr
   if (config.data === "starter") {
     return await starterSplit("test", starterOptions(config, onProgress));
   }
-  return (await readSplits(config, onProgress)).test;
+  const data = await open(config, onProgress);
+  return (await read(config, data, onProgress, (_, split) => split === "test", ["test"])).test;
 }
 
 /**
- * Reads all pictures of a folder that no run was trained on, in up to three parts.
+ * Reads the pictures of a data set that no run was trained on: its own test part where it has one, else all of it, in up to
+ * three parts.
  *
  * @throws {DataError} where pictures are missing.
  */
 export async function readElsewhere(
-  config: Pick<DataConfig, "data" | "imageSize" | "splitSeed">,
+  config: DataPlace,
   onProgress: DataListener,
 ): Promise<CropSet[]> {
-  return Object.values(await readSplits(config, onProgress));
+  const data = await open(config, onProgress);
+  const wanted: SplitName[] = data.ownTest ? ["test"] : ["train", "validation", "test"];
+  // Parts without one of the classes are no mistake here: they are scored together.
+  const parts = await read(config, data, onProgress, (_, split) => wanted.includes(split), []);
+  return wanted.map((split) => parts[split]).filter(({ count }) => count > 0);
 }
 
 /** Counts a part. */
@@ -134,19 +179,26 @@ function starterOptions(config: DataConfig, onProgress: DataListener): StarterBe
   };
 }
 
-async function readSplits(
-  config: Pick<DataConfig, "data" | "imageSize" | "splitSeed">,
-  onProgress: DataListener,
-): Promise<Splits> {
-  const { data, imageSize: size, splitSeed } = config;
-  return await readFolder(data, { size, splitSeed, onProgress });
+/** Lists a data set of one's own. */
+async function open(config: DataPlace, onProgress: DataListener): Promise<OpenedData> {
+  const { data, splitSeed, frames, videos, compression } = config;
+  return await openData(data, {
+    splitSeed,
+    framesPerVideo: frames,
+    videos,
+    compression,
+    onProgress,
+  });
 }
 
-/** The real crops, and the forged ones of some families. */
-function onlyFamilies(set: CropSet, families: readonly string[]): CropSet {
-  if (familiesOf(set).every((family) => families.includes(family))) return set;
-  return subsetOf(
-    set,
-    (row) => set.arrays.labels[row] === 0 || families.includes(set.family(row)),
-  );
+/** Reads what is kept of it. */
+async function read(
+  { imageSize: size, skipBroken, dataMemory }: DataPlace,
+  data: OpenedData,
+  onProgress: DataListener,
+  keep: (kind: PictureKind, split: SplitName) => boolean,
+  needed?: readonly SplitName[],
+): Promise<DataParts> {
+  const memory = dataMemory * 2 ** 20;
+  return await readData(data, { size, keep, skipBroken, memory, onProgress, needed });
 }

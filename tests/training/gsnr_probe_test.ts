@@ -10,7 +10,7 @@ import { measureGsnr } from "../../instruments/gsnr.ts";
 import { setDefaultDevice } from "../../tensor/mod.ts";
 import { RandomStream } from "../../tensor/random.ts";
 import { detectorBatch } from "../../training/batches.ts";
-import { subsetOf } from "../../training/crop_subset.ts";
+import { subsetOf } from "./crop_subset.ts";
 import { groupsOf, GsnrProbe } from "../../training/gsnr_probe.ts";
 import { syntheticSplits } from "./synthetic.ts";
 

@@ -4,7 +4,7 @@ import { assertAlmostEquals, assertEquals } from "@std/assert";
 import { evaluateScores, SHARED_REAL, STARTER_FAMILY_WEIGHTS } from "../../evaluation/protocol.ts";
 import { RandomStream } from "../../tensor/random.ts";
 import { tensor } from "../../tensor/mod.ts";
-import { subsetOf } from "../../training/crop_subset.ts";
+import { subsetOf } from "./crop_subset.ts";
 import { scoreCrops, scoredSamples, validate } from "../../training/scoring.ts";
 import { syntheticSplits } from "./synthetic.ts";
 

@@ -42,7 +42,7 @@ Deno.test("a family that a folder lacks is named, with the nearest that it has",
     const error = await assertRejects(() => splitsOf(folder, { families: ["swop"] }), DataError);
     assertEquals(
       error.message,
-      `${folder}: there is no family "swop" in fake/, only spectral, swap; did you mean "swap"?`,
+      `${folder}: there is no family "swop", only spectral, swap; did you mean "swap"?`,
     );
   }));
 

@@ -1,6 +1,6 @@
 // Some crops of a set, as a set of their own.
 
-import { CropSet, emptyCropSetArrays } from "../data/crop_set.ts";
+import { CropSet, emptyCropSetArrays } from "../../data/crop_set.ts";
 
 /** The rows of a set for which `keep` holds, in their order; pixels are copied, masks stay shared. */
 export function subsetOf(set: CropSet, keep: (row: number) => boolean): CropSet {
