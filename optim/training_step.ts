@@ -13,6 +13,7 @@ import { showShape } from "../tensor/shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { update } from "../tensor/update.ts";
 import { writeGlobalNorm } from "./global_norm.ts";
+import type { LossScaler } from "./loss_scaler.ts";
 import type { Optimizer, Pass } from "./optimizer.ts";
 import { ParameterArena } from "./parameters.ts";
 import { PassPlans } from "./pass_plans.ts";
@@ -44,6 +45,11 @@ export interface TrainStepOptions<Batch> {
    */
   readonly plan?: boolean;
   /**
+   * Multiplies the loss before it is differentiated and divides the gradient afterwards, where products of float16 would
+   * lose what is small. A step whose gradient is not finite is then left out and its scale lowered, instead of an error.
+   */
+  readonly lossScaler?: LossScaler;
+  /**
    * Called once a pass with the flat gradient, before its norm is taken: where data-parallel training averages it
    * over machines, in place. The first pass of a step is 0.
    */
@@ -64,6 +70,8 @@ export interface StepResult {
   readonly losses: readonly number[];
   /** The gradient's global norm in each pass. */
   readonly gradientNorms: readonly number[];
+  /** Present where the step was left out, its scaled gradient not being finite: weights and `steps` are as before. */
+  readonly skipped?: true;
 }
 
 /** A training step that is ready to be called, one call at a time. */
@@ -116,7 +124,7 @@ export function trainStep<Model extends Module, Batch = BatchOf<Model>>(
   const step = async (batch: Batch): Promise<StepResult> => {
     const run = trainer.begin(batch);
     try {
-      while (!run.finished) {
+      while (!run.finished && !run.skipped) {
         run.differentiate();
         await run.reduce();
         run.measure();
@@ -145,7 +153,7 @@ export function trainStepSync<Model extends Module, Batch = BatchOf<Model>>(
   const step = (batch: Batch): StepResult => {
     const run = trainer.begin(batch);
     try {
-      while (!run.finished) {
+      while (!run.finished && !run.skipped) {
         run.differentiate();
         if (run.reduce() instanceof Promise) {
           throw new ConfigError("trainStepSync: reduceGradients returned a promise; use trainStep");
@@ -164,8 +172,10 @@ export function trainStepSync<Model extends Module, Batch = BatchOf<Model>>(
 /** What all steps share. */
 class Trainer<Model extends Module, Batch> {
   readonly arena: ParameterArena;
-  /** The loss, the gradient's norm, and the scale 1 that a gradient has before clipping. */
-  readonly scalars = new Scalars(["loss", "norm", "scale"]);
+  /**
+   * The loss, the gradient's norm, and the scale 1 that a gradient has before clipping; the loss's scale and its inverse.
+   */
+  readonly scalars = new Scalars(["loss", "norm", "scale", "lossScale", "lossUnscale"]);
   readonly plans: PassPlans | undefined;
   running = false;
 
@@ -212,6 +222,7 @@ class Trainer<Model extends Module, Batch> {
 /** One step on its way. */
 class StepRun<Model extends Module, Batch> {
   finished = false;
+  skipped = false;
   readonly #step: Generator<void, void, Pass>;
   readonly #number: number;
   readonly #learningRate: number;
@@ -236,12 +247,13 @@ class StepRun<Model extends Module, Batch> {
 
   /** Takes the gradient of the loss at the weights of the moment. */
   differentiate(): void {
-    const { model, loss, arena, scalars, plans } = this.trainer;
+    const { model, loss, arena, scalars, plans, options: { lossScaler } } = this.trainer;
     const first = this.#losses.length === 0;
     // Every pass of a step sees the same dropped values.
     if (!first) model.restoreRandomStates(this.#randomStates);
-    scalars.set({ loss: 0, norm: 0, scale: 1 });
-    const [total] = scalars.tensors;
+    const lossScale = lossScaler?.scale ?? 1;
+    scalars.set({ loss: 0, norm: 0, scale: 1, lossScale, lossUnscale: 1 / lossScale });
+    const [total, , , scale, unscale] = scalars.tensors;
     scoped(() => {
       this.#parts().forEach(({ batch, share }, at) => {
         const pass = (): void =>
@@ -252,7 +264,8 @@ class StepRun<Model extends Module, Batch> {
                 `trainStep: the loss must be a scalar, but has shape ${showShape(value.shape)}`,
               );
             }
-            arena.gatherGradients(gradients(value, arena.parameters), { share, add: at > 0 });
+            const scaled = lossScaler ? recordingOn(() => value.reshape([]).mul(scale)) : value;
+            arena.gatherGradients(gradients(scaled, arena.parameters), { share, add: at > 0 });
             const weight = tensor(share, { device: total.device, dtype: total.dtype });
             const scalar = value.reshape([]);
             update([total], [input(0).add(input(1).mul(input(2)))], [total, scalar, weight]);
@@ -262,6 +275,8 @@ class StepRun<Model extends Module, Batch> {
         if (plans) plans.run(kind, model, arena.values, batch, pass);
         else pass();
       });
+      if (!lossScaler) return;
+      update([arena.gradient], [input(0).mul(input(1))], [arena.gradient, unscale]);
     });
   }
 
@@ -280,17 +295,23 @@ class StepRun<Model extends Module, Batch> {
 
   /** Goes on with the optimizer's step, unless a number is not finite. */
   proceed(measurement: ArrayLike<number>): void {
-    const { arena, scalars } = this.trainer;
+    const { arena, scalars, options: { lossScaler } } = this.trainer;
     const loss = measurement[0];
     const gradientNorm = measurement[1];
     this.#losses.push(loss);
     this.#norms.push(gradientNorm);
     if (!Number.isFinite(loss) || !Number.isFinite(gradientNorm)) {
-      throw new NumericError(this.#complaint(loss, gradientNorm));
+      if (!lossScaler || !Number.isFinite(loss) || lossScaler.isExhausted) {
+        throw new NumericError(this.#complaint(loss, gradientNorm));
+      }
+      lossScaler.update(true);
+      this.skipped = true;
+      return;
     }
     const [, norm, scale] = scalars.tensors;
     const pass: Pass = { gradient: arena.gradient, norm, scale, loss, gradientNorm };
     this.#resume(() => this.#step.next(pass));
+    if (this.finished) lossScaler?.update(false);
   }
 
   /** What the finished step did. */
@@ -302,6 +323,7 @@ class StepRun<Model extends Module, Batch> {
       learningRate: this.#learningRate,
       losses: this.#losses,
       gradientNorms: this.#norms,
+      ...(this.skipped ? { skipped: true } : {}),
     };
   }
 

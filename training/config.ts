@@ -142,6 +142,8 @@ export interface TrainingConfig {
   seed: number;
   /** Where to compute. */
   device: "auto" | "wasm" | "reference" | "webgpu";
+  /** Whether products are of float32 numbers, or of factors rounded to float16 and summed in float32 (`mixed`). */
+  precision: "full" | "mixed";
   /** Threads to compute with; 0 takes all. */
   threads: number;
   /** Whether to time every operation and leave a trace in the run's folder. */

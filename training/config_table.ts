@@ -179,6 +179,11 @@ export const trainingOptions: OptionDefinition<TrainingConfig> = defineOptions<T
         "auto",
         "where to compute; auto: on a graphics processor where there is one",
       ),
+      precision: row(
+        z.enum(["full", "mixed"]),
+        "full",
+        "mixed: products of float16, summed in float32, the loss scaled; on webgpu",
+      ),
       threads: row(countOrOff, 0, "threads to compute with; 0: CORIT_THREADS, or all"),
       profile: row(z.boolean(), false, "time every operation; leave a trace in the run's folder"),
       explainPlan: row(

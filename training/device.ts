@@ -77,16 +77,25 @@ export function threadCount(option: number): number {
  * Makes a configuration's device the default, started where that takes time. `auto` takes a graphics processor where
  * there is one that works ({@linkcode chooseDevice}), and the CPU elsewhere.
  *
- * @throws {DeviceError} where the device that was named does not exist here.
+ * @throws {DeviceError} where the device that was named does not exist here, or lacks float16 and `precision` is mixed.
+ * @throws {ConfigError} where `precision` is mixed and the device is not webgpu.
  */
 export async function useDevice(
-  { device, threads }: Pick<TrainingConfig, "device" | "threads">,
+  { device, threads, precision = "full" }:
+    & Pick<TrainingConfig, "device" | "threads">
+    & Partial<Pick<TrainingConfig, "precision">>,
 ): Promise<Computing> {
   quietDrivers();
   const choice = device === "auto" ? await automaticDevice() : { device, why: "as asked for" };
   if (choice.device === "webgpu") {
     const executor = await startWebGpu();
     executor.choices.override((await readTuned(executor.description)).choices);
+    executor.halfProducts = precision === "mixed";
+  } else if (precision === "mixed") {
+    throw new ConfigError(
+      `precision mixed computes products of float16, which ${choice.device} does not have (${choice.why}); ` +
+        "use --precision full, or --device webgpu",
+    );
   }
   if (choice.device !== "wasm") {
     setDefaultDevice(choice.device);

@@ -12,6 +12,8 @@ export interface TrainingRow extends MetricsRow {
   readonly maskLoss: number;
   /** Norm of the gradient that the step was made with, before clipping. */
   readonly gradientNorm: number;
+  /** What the loss was multiplied by before it was differentiated, where products are of float16. */
+  readonly lossScale?: number;
   /** Seconds of training so far, over all sittings. */
   readonly seconds: number;
   /** Standard error of each `gsnr`, where it was measured. */

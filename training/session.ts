@@ -5,7 +5,7 @@ import type { CoritDetector, DetectorBatch } from "../corit/detector.ts";
 import { Loader } from "../data/loader.ts";
 import { FormatError, NumericError } from "../errors.ts";
 import { STARTER_FAMILY_WEIGHTS } from "../evaluation/protocol.ts";
-import { type StepResult, type TrainStep, trainStep } from "../optim/mod.ts";
+import { LossScaler, type StepResult, type TrainStep, trainStep } from "../optim/mod.ts";
 import {
   add,
   copyInto,
@@ -34,6 +34,8 @@ export interface SessionStep extends StepResult {
   readonly classificationLoss: number;
   /** The part that asks each token whether it was forged, before its weight. */
   readonly maskLoss: number;
+  /** What the loss was multiplied by before it was differentiated, where products are of float16. */
+  readonly lossScale?: number;
 }
 
 /** The parts of one step's batch, each with its own backward pass. */
@@ -54,6 +56,8 @@ export class Session implements Disposable {
   readonly #optimizer: RunOptimizer;
   readonly #loader: Loader;
   readonly #step: TrainStep<Parts, Promise<StepResult>>;
+  /** Where products are of float16. */
+  readonly #lossScaler: LossScaler | undefined;
   /** Classification and mask loss of a pass, summed over the parts of its batch: [2], on the device. */
   readonly #lossParts: Tensor;
   /** The same of the first pass of the step under way. */
@@ -78,12 +82,14 @@ export class Session implements Disposable {
       twins: config.twins ? undefined : "apart",
       augment: augmentationOf(config),
     });
+    this.#lossScaler = config.precision === "mixed" ? new LossScaler() : undefined;
     this.#step = trainStep(
       this.detector,
       this.#optimizer.optimizer,
       (detector, [batch]: Parts) => this.#loss(detector, batch),
       {
         accumulate: (parts) => parts.map((part) => [part]),
+        lossScaler: this.#lossScaler,
         reduceGradients: (_, pass) => this.#afterPass(pass),
       },
     );
@@ -107,11 +113,19 @@ export class Session implements Disposable {
   }
 
   /**
-   * Makes one step.
+   * Makes one step. Batches whose gradient overflows float16 are left out.
    *
    * @throws {NumericError} The loss or the gradient is not finite; the weights are as before the step.
    */
   async advance(): Promise<SessionStep> {
+    for (;;) {
+      const lossScale = this.#lossScaler?.scale;
+      const step = await this.#tryBatch();
+      if (!step.skipped) return lossScale === undefined ? step : { ...step, lossScale };
+    }
+  }
+
+  async #tryBatch(): Promise<SessionStep> {
     // Signals are heard between steps, even where every batch was ready.
     await setImmediate();
     const parts: Parts = await this.#nextParts();
@@ -158,7 +172,7 @@ export class Session implements Disposable {
     const state: CheckpointState = {
       version: 1,
       step: this.step,
-      optimizer: numbers,
+      optimizer: { ...numbers, ...this.#lossScaler?.state() },
       loader: this.#loader.state,
       random: this.detector.randomStates(),
       best: this.best,
@@ -187,6 +201,7 @@ export class Session implements Disposable {
     });
     this.detector.restoreRandomStates(state.random);
     this.#loader.restore(state.loader);
+    this.#lossScaler?.restore(state.optimizer);
     this.best = state.best;
     this.withoutProgress = state.withoutProgress;
     this.stopped = state.stopped;

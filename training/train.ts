@@ -253,6 +253,7 @@ class Course {
       maskLoss: result.maskLoss,
       gradientNorm: result.gradientNorm,
       learningRate: result.learningRate,
+      ...(result.lossScale === undefined ? {} : { lossScale: result.lossScale }),
       imagesPerSecond: session.imagesPerStep / stepSeconds,
       seconds: this.seconds,
       ...(validation === undefined ? {} : { auc: validation }),

@@ -1,7 +1,7 @@
 // Training on a WebGPU device is the training of the CPU, and what is lost with a device is gone on with.
 
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
-import { DeviceError } from "../../errors.ts";
+import { ConfigError, DeviceError } from "../../errors.ts";
 import { parseTrainingConfig, type TrainingConfig } from "../../training/config.ts";
 import { readMetrics } from "../../training/metrics_log.ts";
 import { resume, train } from "../../training/train.ts";
@@ -111,3 +111,43 @@ testOnWebGpu(
       assertEquals(await lossesOf(out), await lossesOf(whole.folder.path));
     }),
 );
+
+testOnWebGpu(
+  "mixed precision trains as float32 does, with the scale of the loss in its record",
+  () =>
+    inFolder(async (folder) => {
+      if (!(await navigator.gpu.requestAdapter())?.features.has("shader-f16")) {
+        return console.warn("the adapter has no shader-f16: mixed precision is not tested");
+      }
+      const options = { steps: 6, device: "webgpu" } as const;
+      await train(small(`${folder}/full`, options), { splits });
+      const mixed = small(`${folder}/mixed`, {
+        ...options,
+        precision: "mixed",
+        checkpointEvery: 3,
+      });
+      await train(mixed, { splits });
+      const rows = await readMetrics(`${folder}/mixed/metrics.jsonl`);
+      const expected = await lossesOf(`${folder}/full`);
+      assert(rows.some(({ loss }, step) => loss !== expected[step]), "nothing was rounded");
+      rows.forEach(({ loss, lossScale }, step) => {
+        // Factors keep 11 bits.
+        assert(
+          Math.abs(loss - expected[step]) < 0.02,
+          `step ${step + 1}: ${loss}, ${expected[step]}`,
+        );
+        assert(lossScale! > 1, `${lossScale}`);
+      });
+      const state = JSON.parse(
+        await Deno.readTextFile(`${folder}/mixed/checkpoints/step-6/state.json`),
+      );
+      assertEquals(typeof state.optimizer["lossScaler.scale"], "number");
+    }),
+);
+
+Deno.test("mixed precision is refused where products of float16 cannot be computed", () =>
+  inFolder(async (folder) => {
+    const config = small(`${folder}/run`, { steps: 2, device: "wasm", precision: "mixed" });
+    const error = await assertRejects(() => train(config, { splits }), ConfigError);
+    assertStringIncludes(error.message, "--precision full");
+  }));
