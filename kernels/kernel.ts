@@ -286,6 +286,8 @@ export interface Executor {
   ): void;
   /** Prepares calls, whose buffers must stay allocated, to be run many times without any work on shapes. */
   prepare(calls: readonly KernelCall[]): Program;
+  /** Hands work to the device that waits for more, on executors where it does. */
+  flush?(): void;
   /** Memory in use now. */
   memory(): MemoryLevel;
 }

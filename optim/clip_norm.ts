@@ -3,7 +3,13 @@
 import { ConfigError } from "../errors.ts";
 import { minimum } from "../kernels/expression/functions.ts";
 import { pointwise } from "../tensor/operations/pointwise.ts";
-import type { Optimizer, OptimizerState, Pass, StepContext } from "./optimizer.ts";
+import {
+  type Optimizer,
+  type OptimizerState,
+  type Pass,
+  passWith,
+  type StepContext,
+} from "./optimizer.ts";
 import type { ParameterArena } from "./parameters.ts";
 
 const clippedScale = pointwise((scale, norm, limit) =>
@@ -51,7 +57,8 @@ class Clipped implements Optimizer {
       let asked = inner.next();
       while (!asked.done) {
         const pass = yield;
-        asked = inner.next({ ...pass, scale: clippedScale(pass.scale, pass.norm, this.limit) });
+        const scale = clippedScale(pass.scale, pass.norm, this.limit);
+        asked = inner.next(passWith(pass, { scale }));
       }
     } finally {
       inner.return();

@@ -2,6 +2,7 @@
 
 import { StateError } from "../errors.ts";
 import { type Expression, input } from "../kernels/expression/expression.ts";
+import { isFinite, where } from "../kernels/expression/functions.ts";
 import { update } from "../tensor/update.ts";
 import { ArenaVector } from "./arena_vector.ts";
 import { GroupVectors, type ParameterGroup } from "./groups.ts";
@@ -125,7 +126,9 @@ class ElementwiseOptimizer<Vector extends string, Scalar extends string> impleme
       scalars: record(scalars, (at) => input(firstScalar + at)),
       vectors: record(vectors, (at) => input(firstVector + at)),
     });
-    this.#expressions = [after.weight, ...vectors.map((vector) => after.vectors[vector])];
+    // An infinite scale says that the gradient is not to be used.
+    const weight = where(isFinite(input(2)), after.weight, input(0));
+    this.#expressions = [weight, ...vectors.map((vector) => after.vectors[vector])];
   }
 
   get name(): string {

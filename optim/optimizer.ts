@@ -10,12 +10,31 @@ export interface Pass {
   readonly gradient: Tensor;
   /** Euclidean norm of the gradient over all trained parameters, a scalar on the device. */
   readonly norm: Tensor;
-  /** A scalar on the device that multiplies the gradient where it is used: below 1 where it is clipped. */
+  /**
+   * A scalar on the device that multiplies the gradient where it is used: below 1 where it is clipped, not finite where the
+   * gradient is not, which then changes no weight.
+   */
   readonly scale: Tensor;
   /** The loss. */
   readonly loss: number;
   /** `norm` as a number. */
   readonly gradientNorm: number;
+}
+
+/** A pass with another scale or norm; its numbers stay unread until somebody asks. */
+export function passWith(
+  pass: Pass,
+  { scale = pass.scale, norm = pass.norm }: { readonly scale?: Tensor; readonly norm?: Tensor },
+): Pass {
+  return {
+    ...{ gradient: pass.gradient, norm, scale },
+    get loss(): number {
+      return pass.loss;
+    },
+    get gradientNorm(): number {
+      return pass.gradientNorm;
+    },
+  };
 }
 
 /** What a step works on. */

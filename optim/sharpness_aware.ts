@@ -2,7 +2,13 @@
 
 import { Climb } from "./climb.ts";
 import { globalNorm } from "./global_norm.ts";
-import type { Optimizer, OptimizerState, Pass, StepContext } from "./optimizer.ts";
+import {
+  type Optimizer,
+  type OptimizerState,
+  type Pass,
+  passWith,
+  type StepContext,
+} from "./optimizer.ts";
 import type { ParameterArena } from "./parameters.ts";
 import { checkRadius, type Radius, radiusAt } from "./radius.ts";
 
@@ -42,7 +48,7 @@ export function* stepWith(
 
 /** A pass after its gradient was changed in place: its norm on the device is that of the new gradient. */
 export function withChangedGradient(pass: Pass): Pass {
-  return { ...pass, norm: globalNorm(pass.gradient) };
+  return passWith(pass, { norm: globalNorm(pass.gradient) });
 }
 
 /** An optimizer of the family: finds the pass that the base steps with. */
@@ -95,14 +101,18 @@ export abstract class SharpnessAware implements SamOptimizer {
     arena: ParameterArena,
   ): Generator<void, Pass, Pass>;
 
-  #radiusFor({ loss, gradientNorm, gradient }: Pass, arena: ParameterArena): number {
+  #radiusFor(pass: Pass, arena: ParameterArena): number {
     const { steps: step, learningRate } = this;
     const value = radiusAt(this.options.radius, {
       step,
-      loss,
-      gradientNorm,
       learningRate,
-      gradient,
+      gradient: pass.gradient,
+      get loss(): number {
+        return pass.loss;
+      },
+      get gradientNorm(): number {
+        return pass.gradientNorm;
+      },
       arena,
     });
     checkRadius(this.kind, value);

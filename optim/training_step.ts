@@ -3,6 +3,7 @@
 import { ConfigError, GradientError, NumericError } from "../errors.ts";
 import { gradients } from "../autograd/gradients.ts";
 import { input } from "../kernels/expression/expression.ts";
+import { isFinite, where } from "../kernels/expression/functions.ts";
 import type { Module } from "../nn/module.ts";
 import { apply } from "../tensor/apply.ts";
 import { tensor } from "../tensor/create.ts";
@@ -12,6 +13,7 @@ import { scoped } from "../tensor/scoped.ts";
 import { showShape } from "../tensor/shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { update } from "../tensor/update.ts";
+import { type Measured, Measurements } from "./measurements.ts";
 import { writeGlobalNorm } from "./global_norm.ts";
 import type { LossScaler } from "./loss_scaler.ts";
 import type { Optimizer, Pass } from "./optimizer.ts";
@@ -49,6 +51,13 @@ export interface TrainStepOptions<Batch> {
    * lose what is small. A step whose gradient is not finite is then left out and its scale lowered, instead of an error.
    */
   readonly lossScaler?: LossScaler;
+  /**
+   * Steps whose losses and norms are gathered on the device and read together, unless somebody asks for a number of a
+   * {@linkcode StepResult} sooner; 1 by default. With more, reading does not hold up the device: a loss that is not finite
+   * is noticed up to so many steps later, where the weights have stayed as before the step that had it. Optimizers that
+   * decide on numbers ask at every step, as a loss scaler does.
+   */
+  readonly readEvery?: number;
   /**
    * Called once a pass with the flat gradient, before its norm is taken: where data-parallel training averages it
    * over machines, in place. The first pass of a step is 0.
@@ -88,6 +97,12 @@ export interface TrainStep<Batch, Result> {
   readonly explainPlan: () => string;
   /** Bytes that the plans keep for what their passes make on the way. */
   readonly temporaryBytes: () => number;
+  /**
+   * Reads the numbers of all steps so far.
+   *
+   * @throws {NumericError} One is not finite; the weights are as before its step.
+   */
+  readonly settle: () => Promise<void>;
 }
 
 /**
@@ -128,8 +143,10 @@ export function trainStep<Model extends Module, Batch = BatchOf<Model>>(
         run.differentiate();
         await run.reduce();
         run.measure();
-        run.proceed(await run.measurement.data());
+        if (trainer.measurements) run.proceedUnread(trainer.measurements);
+        else run.proceed(await run.measurement.data());
       }
+      if (trainer.handOver(run)) await trainer.measurements!.read();
       return run.result();
     } finally {
       run.end();
@@ -159,8 +176,10 @@ export function trainStepSync<Model extends Module, Batch = BatchOf<Model>>(
           throw new ConfigError("trainStepSync: reduceGradients returned a promise; use trainStep");
         }
         run.measure();
-        run.proceed(run.measurement.dataSync());
+        if (trainer.measurements) run.proceedUnread(trainer.measurements);
+        else run.proceed(run.measurement.dataSync());
       }
+      if (trainer.handOver(run)) trainer.measurements!.readSync();
       return run.result();
     } finally {
       run.end();
@@ -168,6 +187,13 @@ export function trainStepSync<Model extends Module, Batch = BatchOf<Model>>(
   };
   return Object.assign(step, trainer.views());
 }
+
+/** Of whether all was finite so far, the loss and the norm: whether all is still, and the scale that follows from it. */
+const soundExpressions = (() => {
+  const [sound, loss, norm] = [input(0), input(1), input(2)];
+  const isSound = where(isFinite(loss), where(isFinite(norm), sound, 0), 0);
+  return [isSound, where(isSound, 1, Infinity)];
+})();
 
 /** What all steps share. */
 class Trainer<Model extends Module, Batch> {
@@ -177,6 +203,10 @@ class Trainer<Model extends Module, Batch> {
    */
   readonly scalars = new Scalars(["loss", "norm", "scale", "lossScale", "lossUnscale"]);
   readonly plans: PassPlans | undefined;
+  /** Absent where every step is read at once. */
+  readonly measurements: Measurements | undefined;
+  /** 1 for as long as every loss and norm was finite, a scalar on the device. */
+  readonly soundness = new Scalars(["sound"]);
   running = false;
 
   constructor(
@@ -185,7 +215,12 @@ class Trainer<Model extends Module, Batch> {
     readonly loss: LossFunction<Model, Batch>,
     readonly options: TrainStepOptions<Batch>,
   ) {
-    const { accumulate = 1 } = options;
+    const { accumulate = 1, readEvery = 1 } = options;
+    if (!(Number.isInteger(readEvery) && readEvery >= 1)) {
+      throw new ConfigError(
+        `trainStep: readEvery is a whole number of at least 1, but is ${readEvery}`,
+      );
+    }
     if (typeof accumulate === "number" && !(Number.isInteger(accumulate) && accumulate >= 1)) {
       throw new ConfigError(
         `trainStep: accumulate is a whole number of at least 1 or a function, but is ${accumulate}`,
@@ -193,16 +228,39 @@ class Trainer<Model extends Module, Batch> {
     }
     this.arena = new ParameterArena(model);
     this.plans = options.plan === false ? undefined : new PassPlans();
-    this.scalars.attach(this.arena.values);
-    optimizer.attach(this.arena);
+    const isRead = readEvery === 1 || options.lossScaler !== undefined;
+    this.measurements = isRead ? undefined : new Measurements(readEvery);
+    this.#attach();
+  }
+
+  #attach(): void {
+    const { values } = this.arena;
+    this.scalars.attach(values);
+    if (this.measurements) {
+      this.measurements.attach(this.scalars.block);
+      this.soundness.attach(values);
+      this.soundness.set({ sound: 1 });
+    }
+    this.optimizer.attach(this.arena);
+  }
+
+  /** Lets the device go on with a step whose numbers wait there; whether as many wait as may. */
+  handOver({ number }: StepRun<Model, Batch>): boolean {
+    if (!this.measurements) return false;
+    this.arena.values.storage.executor.flush?.();
+    return this.measurements.isFull(number);
   }
 
   /** What a training step shows besides being called. */
-  views(): Pick<TrainStep<Batch, unknown>, "arena" | "explainPlan" | "temporaryBytes"> {
+  views(): Pick<
+    TrainStep<Batch, unknown>,
+    "arena" | "explainPlan" | "temporaryBytes" | "settle"
+  > {
     return {
       arena: this.arena,
       explainPlan: () => this.plans?.explain() ?? "planning is off",
       temporaryBytes: () => this.plans?.temporaryBytes() ?? 0,
+      settle: async () => await this.measurements?.read(),
     };
   }
 
@@ -210,10 +268,7 @@ class Trainer<Model extends Module, Batch> {
     if (this.running) {
       throw new ConfigError("trainStep: the step before has not ended; await it first");
     }
-    if (this.arena.refresh()) {
-      this.scalars.attach(this.arena.values);
-      this.optimizer.attach(this.arena);
-    }
+    if (this.arena.refresh()) this.#attach();
     if (!this.model.training) this.model.train();
     return new StepRun(this, batch);
   }
@@ -224,15 +279,15 @@ class StepRun<Model extends Module, Batch> {
   finished = false;
   skipped = false;
   readonly #step: Generator<void, void, Pass>;
-  readonly #number: number;
+  /** The first step is 1. */
+  readonly number: number;
   readonly #learningRate: number;
   readonly #randomStates: Record<string, RandomState>;
-  readonly #losses: number[] = [];
-  readonly #norms: number[] = [];
+  readonly #passes: Measured[] = [];
 
   constructor(readonly trainer: Trainer<Model, Batch>, readonly batch: Batch) {
     const { model, optimizer, arena } = trainer;
-    this.#number = optimizer.steps + 1;
+    this.number = optimizer.steps + 1;
     this.#learningRate = optimizer.learningRate;
     this.#randomStates = model.randomStates();
     this.#step = optimizer.step({ arena });
@@ -248,7 +303,7 @@ class StepRun<Model extends Module, Batch> {
   /** Takes the gradient of the loss at the weights of the moment. */
   differentiate(): void {
     const { model, loss, arena, scalars, plans, options: { lossScaler } } = this.trainer;
-    const first = this.#losses.length === 0;
+    const first = this.#passes.length === 0;
     // Every pass of a step sees the same dropped values.
     if (!first) model.restoreRandomStates(this.#randomStates);
     const lossScale = lossScaler?.scale ?? 1;
@@ -283,7 +338,7 @@ class StepRun<Model extends Module, Batch> {
   /** Hands the gradient to whoever reduces it over machines. */
   reduce(): void | Promise<void> {
     const { options: { reduceGradients }, arena } = this.trainer;
-    return reduceGradients?.(arena.gradient, this.#losses.length);
+    return reduceGradients?.(arena.gradient, this.#passes.length);
   }
 
   /** Measures the gradient on the device. */
@@ -298,8 +353,7 @@ class StepRun<Model extends Module, Batch> {
     const { arena, scalars, options: { lossScaler } } = this.trainer;
     const loss = measurement[0];
     const gradientNorm = measurement[1];
-    this.#losses.push(loss);
-    this.#norms.push(gradientNorm);
+    this.#passes.push({ loss, gradientNorm });
     if (!Number.isFinite(loss) || !Number.isFinite(gradientNorm)) {
       if (!lossScaler || !Number.isFinite(loss) || lossScaler.isExhausted) {
         throw new NumericError(this.#complaint(loss, gradientNorm));
@@ -314,15 +368,51 @@ class StepRun<Model extends Module, Batch> {
     if (this.finished) lossScaler?.update(false);
   }
 
+  /**
+   * Goes on with the optimizer's step without reading the numbers. From the first that is not finite on, the gradient's
+   * scale is infinite, with which no optimizer changes a weight.
+   */
+  proceedUnread(measurements: Measurements): void {
+    const { arena, scalars, soundness } = this.trainer;
+    const [loss, norm, scale] = scalars.tensors;
+    const [sound] = soundness.tensors;
+    const measured = scoped(() =>
+      withoutRecording(() => {
+        update([sound, scale], soundExpressions, [sound, loss, norm]);
+        return measurements.note(scalars.block, this.number, this.#passes.length + 1);
+      })
+    );
+    this.#passes.push(measured);
+    const pass: Pass = {
+      ...{ gradient: arena.gradient, norm, scale },
+      get loss(): number {
+        return measured.loss;
+      },
+      get gradientNorm(): number {
+        return measured.gradientNorm;
+      },
+    };
+    this.#resume(() => this.#step.next(pass));
+  }
+
   /** What the finished step did. */
   result(): StepResult {
+    const passes = this.#passes;
     return {
-      step: this.#number,
-      loss: this.#losses[0],
-      gradientNorm: this.#norms[0],
+      step: this.number,
       learningRate: this.#learningRate,
-      losses: this.#losses,
-      gradientNorms: this.#norms,
+      get loss(): number {
+        return passes[0].loss;
+      },
+      get gradientNorm(): number {
+        return passes[0].gradientNorm;
+      },
+      get losses(): number[] {
+        return passes.map(({ loss }) => loss);
+      },
+      get gradientNorms(): number[] {
+        return passes.map(({ gradientNorm }) => gradientNorm);
+      },
       ...(this.skipped ? { skipped: true } : {}),
     };
   }
@@ -357,12 +447,12 @@ class StepRun<Model extends Module, Batch> {
 
   /** Names the step, the pass, and the first parameter that is not finite or has a gradient that is not. */
   #complaint(loss: number, gradientNorm: number): string {
-    const pass = this.#losses.length === 1 ? "" : `, pass ${this.#losses.length}`;
+    const pass = this.#passes.length === 1 ? "" : `, pass ${this.#passes.length}`;
     const where = this.#firstNonFinite();
     const what = Number.isFinite(loss)
       ? `the gradient's norm is ${gradientNorm}`
       : `the loss is ${loss}`;
-    return `step ${this.#number}${pass}: ${what}${where ? `; ${where}` : ""}; the weights are as ` +
+    return `step ${this.number}${pass}: ${what}${where ? `; ${where}` : ""}; the weights are as ` +
       "before the step";
   }
 

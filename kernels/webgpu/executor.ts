@@ -52,6 +52,8 @@ export interface WebGpuCounts {
   readonly dispatches: number;
   /** Batches of commands. */
   readonly submits: number;
+  /** Times that something was read from the device. */
+  readonly reads: number;
 }
 
 /** A buffer of this executor. */
@@ -102,6 +104,7 @@ export class WebGpuExecutor implements Executor {
   readonly #copies = new HostCopies();
   #buffers = 0;
   #bytes = 0;
+  #reads = 0;
 
   private constructor(gpu: WebGpuDevice, options: WebGpuExecutorOptions) {
     const { maximumBytes = Infinity, adapterClass, readSynchronously = true } = options;
@@ -198,6 +201,7 @@ export class WebGpuExecutor implements Executor {
       pipelines: cache.pipelinesMade,
       dispatches: stream.dispatches,
       submits: stream.serial - 1,
+      reads: this.#reads,
     };
   }
 
@@ -246,6 +250,7 @@ export class WebGpuExecutor implements Executor {
     const memory = this.#check(source, count);
     const known = this.#copies.read(source, count);
     if (known) return known;
+    this.#reads++;
     const bytes = this.#readback.read(memory, source.byteOffset, 4 * count);
     return source.dtype === "int32" ? new Int32Array(bytes) : new Float32Array(bytes);
   }
@@ -255,6 +260,7 @@ export class WebGpuExecutor implements Executor {
     if (this.readsSynchronously) return this.read(source, count);
     this.#engine.gpu.assertWorking();
     const memory = this.#check(source, count);
+    this.#reads++;
     const bytes = await this.#readback.readLater(memory, source.byteOffset, 4 * count);
     return source.dtype === "int32" ? new Int32Array(bytes) : new Float32Array(bytes);
   }

@@ -10,6 +10,7 @@ import {
   type WgslKernel,
 } from "./kernel.ts";
 import {
+  canSumLines,
   loadOrderOf,
   planProduct,
   type Product,
@@ -27,6 +28,7 @@ import {
   plainEpilogue,
 } from "./matmul_shader.ts";
 import { subgroupProduct } from "./matmul_subgroups.ts";
+import { reducesWholeColumns } from "./reduce.ts";
 import { sumParts } from "./matmul_sum.ts";
 import { vectorProduct } from "./matmul_vector.ts";
 import { workgroupProduct } from "./matmul_workgroup.ts";
@@ -177,7 +179,9 @@ function multiply(
   const { axes, rows, columns, depth, swapped } = product;
   const entries = axes.reduce((count, { size }) => count * size, 1);
   if (entries * rows * columns === 0) return lineSums === undefined;
-  if (lineSums && (swapped || axes.length > 0)) return false;
+  const isGradient = parameters.transposeA && !swapped && axes.length === 0 && rows > 1;
+  // Factors that are rounded would be rounded in the sums too.
+  if (lineSums && (!isGradient || epilogue.half)) return false;
   const [left, right] = swapped ? [inputs[1], inputs[0]] : inputs;
   const bias = parameters.bias ? inputs[2] : undefined;
   const rightAlongDepth = product.rightDepthStride === 1;
@@ -198,9 +202,10 @@ function multiply(
     ]),
     storesVectors: !swapped && columns % 4 === 0 && outputs[0].first % 4 === 0 &&
       (bias?.first ?? 0) % 4 === 0,
+    isGradient,
   };
-  const plan = planProduct(shape, executor.choices, executor.lanes, lineSums !== undefined);
-  if (!plan) return false;
+  const plan = planProduct(shape, executor.choices, executor.lanes);
+  if (lineSums && !canSumLines(plan)) return false;
   const starts = { left: 0, right: 0, result: 0 };
   if (plan.splits === 1) {
     const operands = { left, right, bias, more, results: outputs, lineSums };
@@ -228,7 +233,7 @@ export interface WeightGradient {
   readonly sums: KernelCall<"reduce">;
 }
 
-/** Whether a call sums what another multiplies, so that one launch can do both. */
+/** Whether a call sums what another multiplies, so that one launch can do both: with the bits that two would have. */
 export function weightGradientOf(
   first: KernelCall,
   second: KernelCall,
@@ -241,7 +246,8 @@ export function weightGradientOf(
   const fits = batch.length === 0 && transposeA && kind === "sum" && map === undefined &&
     outer === 1 && length === depth && inner === rows && left.buffer === summed.buffer &&
     left.byteOffset === summed.byteOffset && left.dtype === "float32" &&
-    summed.dtype === "float32" && sums.outputs[0].dtype === "float32";
+    summed.dtype === "float32" && sums.outputs[0].dtype === "float32" &&
+    reducesWholeColumns(sums.parameters);
   return fits ? { product, sums } : undefined;
 }
 

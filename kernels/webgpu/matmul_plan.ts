@@ -110,6 +110,8 @@ export interface ProductShape {
   readonly left: LoadOrder;
   readonly right: LoadOrder;
   readonly storesVectors: boolean;
+  /** Whether it is a^T b of two matrices, as a weight's gradient is: the sums of a's columns may be wanted too. */
+  readonly isGradient: boolean;
 }
 
 /** Which shader, with its tile of the result. */
@@ -305,43 +307,28 @@ function waysOfGpu(shape: ProductShape): Way[] {
 }
 
 /** Whether the shader of a plan can sum the left operand's lines too. */
-function canSumLines({ kind, splits }: ProductPlan): boolean {
+export function canSumLines({ kind, splits }: ProductPlan): boolean {
   return splits === 1 && (kind === "subgroups" || kind === "workgroup");
 }
 
-/**
- * Chooses for a product, none of whose rows, columns and entries are 0; `lanes` are those of a subgroup. Where the sums of the
- * left operand's lines are wanted too, undefined is that another launch makes them sooner.
- */
+/** Chooses for a product, none of whose rows, columns and entries are 0; `lanes` are those of a subgroup. */
 export function planProduct(
   shape: ProductShape,
   choices: ChoiceTable,
   lanes: number | undefined,
-): ProductPlan;
-export function planProduct(
-  shape: ProductShape,
-  choices: ChoiceTable,
-  lanes: number | undefined,
-  sumsLines: boolean,
-): ProductPlan | undefined;
-export function planProduct(
-  shape: ProductShape,
-  choices: ChoiceTable,
-  lanes: number | undefined,
-  sumsLines = false,
-): ProductPlan | undefined {
-  const { entries, rows, columns, depth, left, right } = shape;
+): ProductPlan {
+  const { entries, rows, columns, depth, left, right, isGradient } = shape;
   const isSoftware = choices.adapterClass === "software";
-  // A CPU gains little by a split; a GPU that wants one is not kept busy without.
   let ways = isSoftware
-    ? waysOfSoftware(shape, lanes, sumsLines ? [1] : allSplitCounts)
+    ? waysOfSoftware(shape, lanes, isGradient ? [1] : allSplitCounts)
     : waysOfGpu(shape);
-  if (sumsLines && isSoftware) ways = ways.filter(({ plan }) => canSumLines(plan));
-  if (ways.length === 0) return undefined;
+  // A CPU gains little by a split; a GPU that wants one is not kept busy without.
+  if (isGradient && isSoftware && ways.some(({ plan }) => canSumLines(plan))) {
+    ways = ways.filter(({ plan }) => canSumLines(plan));
+  }
   const standard = ways.reduce((best, each) => each.cost < best.cost ? each : best);
   const shapeClass = `${left} ${right} ${lengthClass(entries)} x ${lengthClass(rows)} x ` +
     `${lengthClass(columns)} x ${lengthClass(depth)}`;
   const name = choices.choose("matmul", shapeClass, ways.map((way) => way.name), standard.name);
-  const { plan } = ways.find((way) => way.name === name)!;
-  return sumsLines && !canSumLines(plan) ? undefined : plan;
+  return ways.find((way) => way.name === name)!.plan;
 }

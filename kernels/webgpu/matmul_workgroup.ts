@@ -14,6 +14,7 @@ import {
   productFields,
 } from "./matmul_shader.ts";
 import { range } from "./printing.ts";
+import { STRIP_BLOCK } from "./reduce.ts";
 
 /** How a workgroup works. */
 export interface WorkgroupTile {
@@ -87,7 +88,14 @@ function printStep(
       lines.push(`sum${row}_${group} = fma(${factor}, b${group}, sum${row}_${group});`);
     }
   }
-  if (sumsLines) lines.push(...range(groups).map((group) => `lineSum${group} += a${group};`));
+  // In the order in which the kernel `reduce` sums whole columns.
+  if (sumsLines) {
+    for (const group of range(groups)) {
+      const first = step % STRIP_BLOCK === 0, last = step % STRIP_BLOCK === STRIP_BLOCK - 1;
+      lines.push(`lineBlock${group} ${first ? "=" : "+="} a${group};`);
+      if (last) lines.push(`lineSum${group} += lineBlock${group};`);
+    }
+  }
   return [...lines, "}"].map((text) => `    ${text}\n`).join("");
 }
 
@@ -171,7 +179,13 @@ ${
           range(groups).map((group) => `  var sum${row}_${group} = vec4<f32>();\n`).join("")
         ).join("")
       }\
-${sumsLines ? range(groups).map((group) => `  var lineSum${group} = vec4<f32>();\n`).join("") : ""}\
+${
+        sumsLines
+          ? range(groups).map((group) =>
+            `  var lineSum${group} = vec4<f32>();\n  var lineBlock${group} = vec4<f32>();\n`
+          ).join("")
+          : ""
+      }\
   for (var depth = depthBegin; depth < depthEnd; depth += ${tile.depth}u) {
 ${
         printStaging(tile, {

@@ -22,7 +22,6 @@ import {
   wgslWorkgroupIndex,
 } from "./kernel.ts";
 import { liftNumbers } from "./lift.ts";
-import { indent } from "./printing.ts";
 
 /** Invocations of a workgroup. */
 const WORKGROUP = 64;
@@ -36,9 +35,16 @@ const COLUMN_SEGMENT = 256;
 /** Columns from which on there is work enough for one launch. */
 const MANY_COLUMNS = 32;
 
-/** On a GPU, invocations that share a column, and columns of a workgroup. */
+/** Elements from which on few columns are long enough to be cut. */
+const LONG_COLUMN = 4 * COLUMN_SEGMENT;
+
+/** On a GPU, invocations that share a column, columns of a workgroup, and elements of a block. */
 const STRIPS = 16;
 const STRIP_COLUMNS = 16;
+export const STRIP_BLOCK = 8;
+
+/** Elements of a block where one invocation sums a column. */
+const SOFTWARE_BLOCK = 4;
 
 /** Elements of a row that one workgroup reduces: every invocation takes each 64th. */
 const ROW_SEGMENT = 4096;
@@ -166,23 +172,51 @@ ${
 }
 
 /**
- * All segments of a column in one launch: an invocation for each column, or on a GPU `strips` of them, each with every so many
- * of its elements, whose results are combined in workgroup memory.
+ * All of a column in one launch. The order of sums is one that a matrix product can keep too, which has the elements at hand one
+ * after the other (see matmul.ts): blocks are summed in order, and their sums added up in order. On a GPU each of `strips`
+ * invocations sums a block, and one adds up their sums, again and again; else one invocation does it all.
  */
 function wholeColumnsKernel(variant: ReduceVariant, strips: number): WgslKernel {
   const { kind, output } = variant;
   const fields = fieldsOf(variant, ["columns", "length", "inner"]);
   const columns = strips === 1 ? SOFTWARE_COLUMNS : STRIP_COLUMNS;
-  const gather: string[] = [];
-  if (strips > 1) gather.push("partial[local] = total;");
-  for (let reach = strips / 2; reach >= 1; reach /= 2) {
-    const other = `partial[local + ${reach * columns}u]`;
-    gather.push(
-      "workgroupBarrier();",
-      `if (strip < ${reach}u) { partial[local] = ${combined(kind, "partial[local]", other)}; }`,
-    );
-  }
-  if (strips > 1) gather.push("workgroupBarrier();");
+  const block = strips === 1 ? SOFTWARE_BLOCK : STRIP_BLOCK;
+  const element = (at: string) => `element(start + (${at}) * parameters.inner)`;
+  const whole = Array.from({ length: block }, (_, step) => element(`at + ${step}u`))
+    .reduce((sum, next) => combined(kind, sum, next));
+  const summed = strips > 1
+    ? `\
+    partial[local] = blockResult;
+    workgroupBarrier();
+    if (strip == 0u) {
+      for (var other = 0u; other < ${strips}u; other++) {
+        if (begin + other * ${block}u < parameters.length) {
+          let next = partial[other * ${columns}u + local];
+          total = ${combined(kind, "total", "next")};
+        }
+      }
+    }
+    workgroupBarrier();
+`
+    : `    total = ${combined(kind, "total", "blockResult")};\n`;
+  // What is left of a column after its whole blocks: on a CPU single elements, as in a product's loop.
+  const rest = strips > 1
+    ? `\
+    } else if (at < parameters.length) {
+      blockResult = ${element("at")};
+      for (var next = at + 1u; next < parameters.length; next++) {
+        blockResult = ${combined(kind, "blockResult", element("next"))};
+      }
+    }
+`
+    : `\
+    } else {
+      for (var next = at; next + 1u < parameters.length; next++) {
+        total = ${combined(kind, "total", element("next"))};
+      }
+      blockResult = ${element("parameters.length - 1u")};
+    }
+`;
   return {
     key: `reduce whole columns ${strips} ${keyOf(variant)}`,
     uniforms: fields.length,
@@ -198,40 +232,29 @@ ${strips > 1 ? `var<workgroup> partial: array<f32, ${strips * columns}>;\n` : ""
   let outer = own / parameters.inner;
   let start = (outer * parameters.length) * parameters.inner + (own - outer * parameters.inner);
   var total = ${identities[kind]};
-  for (var begin = 0u; begin < parameters.length; begin += ${COLUMN_SEGMENT * strips}u) {
-    let end = min(begin + ${COLUMN_SEGMENT * strips}u, parameters.length);
-${LANES.map((lane) => `    var result${lane} = ${identities[kind]};\n`).join("")}\
-    var at = begin + strip;
-    for (; at + ${(LANES.length - 1) * strips}u < end; at += ${LANES.length * strips}u) {
-${
-        LANES.map((lane) =>
-          `      result${lane} = ${
-            combined(
-              kind,
-              `result${lane}`,
-              `element(start + (at + ${lane * strips}u) * parameters.inner)`,
-            )
-          };\n`
-        ).join("")
-      }\
-    }
-    for (; at < end; at += ${strips}u) {
-      result0 = ${combined(kind, "result0", "element(start + at * parameters.inner)")};
-    }
-    let lower = ${combined(kind, "result0", "result1")};
-    let upper = ${combined(kind, "result2", "result3")};
-    let result = ${combined(kind, "lower", "upper")};
-    total = ${combined(kind, "total", "result")};
+  for (var begin = 0u; begin < parameters.length; begin += ${block * strips}u) {
+    let at = begin + strip * ${block}u;
+    var blockResult = ${identities[kind]};
+    if (at + ${block}u <= parameters.length) {
+      blockResult = ${whole};
+${rest}\
+${summed}\
   }
-${indent(gather)}\
   if (strip == 0u && index < parameters.columns) {
-    output[parameters.firstOutput + index] = ${
-        wgslStored(strips > 1 ? "partial[local]" : "total", output)
-      };
+    output[parameters.firstOutput + index] = ${wgslStored("total", output)};
   }
 }
 `,
   };
+}
+
+/**
+ * Whether a launch for whole columns carries a reduction out: where the elements of one are not neighbours, and there are many
+ * columns, or short ones.
+ */
+export function reducesWholeColumns({ outer, length, inner }: AxisLayout): boolean {
+  if (inner === 1 && length >= SHORT_ROW) return false;
+  return outer * inner >= MANY_COLUMNS || length <= LONG_COLUMN;
 }
 
 /** One workgroup for each (row, segment): strided sums, then a tree over the invocations. */
@@ -308,7 +331,7 @@ function reduceSegments(
     : way === "columns"
     ? [count, length, inner, COLUMN_SEGMENT, segments]
     : [count, length, inner];
-  const strips = executor.software || length < SHORT_ROW ? 1 : STRIPS;
+  const strips = executor.software ? 1 : STRIPS;
   const kernel = way === "rows"
     ? rowsKernel(variant)
     : way === "columns"
@@ -344,7 +367,7 @@ function reduceInPasses(
 ): void {
   const { outer, length, inner } = layout;
   const alongRows = inner === 1 && length >= SHORT_ROW;
-  if (!alongRows && outer * inner >= MANY_COLUMNS) {
+  if (reducesWholeColumns(layout)) {
     return reduceSegments(executor, pass, layout, 1, "whole columns", output);
   }
   const way = alongRows ? "rows" : "columns";

@@ -258,7 +258,7 @@ Deno.test("matmul multiplies batches, transposed operands, repeated operands and
   );
   const activation = maximum(input(0), 60);
   assertEquals(
-    run("matmul", { ...product, bias: true, activation }, [a, b, float64(1, -100)], [
+    run("matmul", { ...product, bias: true, epilogue: [activation] }, [a, b, float64(1, -100)], [
       { count: 4 },
     ])[0],
     [60, 60, 140, 60],
