@@ -28,7 +28,11 @@ if (!chromium) {
 }
 
 /** Adapters for which other kernels are chosen. */
-const adapters = ["llvmpipe", "NVIDIA H100 80GB HBM3"];
+const adapters: readonly { readonly name: string; readonly features: readonly string[] }[] = [
+  { name: "llvmpipe", features: [] },
+  { name: "llvmpipe", features: ["subgroups"] },
+  { name: "NVIDIA H100 80GB HBM3", features: [] },
+];
 
 /** Every row of the table, forward and gradient, as often as the devices are compared. */
 function runRows(): void {
@@ -65,8 +69,8 @@ function trainDetector(): void {
 /** The shaders of everything above, for each class of adapters. */
 async function allShaders(): Promise<RecordedShader[]> {
   const shaders = new Map<string, RecordedShader>();
-  for (const adapter of adapters) {
-    const recorded = await recordShaders(adapter, ["shader-f16"], async () => {
+  for (const { name, features } of adapters) {
+    const recorded = await recordShaders(name, features, async () => {
       const executor = await startWebGpu();
       setDefaultDevice("webgpu");
       try {
@@ -102,6 +106,7 @@ Deno.test({
     const shaders = await allShaders();
     // Kernels of every family, each for both classes of adapters.
     assert(shaders.length > 200, `${shaders.length} shaders`);
+    assert(shaders.some(({ code }) => code.startsWith("enable subgroups;")), "no subgroups");
     const { errors, compiled } = await compileInChromium(chromium!, shaders);
     assertEquals(errors, []);
     assertEquals(compiled, shaders.length);

@@ -51,7 +51,9 @@ async function compileAll(): Promise<void> {
     const adapter = await navigator.gpu?.requestAdapter();
     if (!adapter) throw new Error("there is no adapter");
     report.adapter = `${adapter.info.vendor} ${adapter.info.architecture}`;
-    const device = await adapter.requestDevice();
+    const wanted: GPUFeatureName[] = ["shader-f16", "subgroups" as GPUFeatureName];
+    const requiredFeatures = wanted.filter((feature) => adapter.features.has(feature));
+    const device = await adapter.requestDevice({ requiredFeatures });
     const shaders: RecordedShader[] = await (await fetch("/shaders")).json();
     for (const { label, code } of shaders) {
       device.pushErrorScope("validation");

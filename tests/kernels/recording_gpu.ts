@@ -35,14 +35,35 @@ class MemoryBuffer {
   destroy(): void {}
 }
 
-/** Commands that take effect when they are recorded; dispatches do nothing. */
+/** A pipeline as far as it matters here. */
+interface RecordedPipeline {
+  readonly code: string;
+  getBindGroupLayout(): object;
+}
+
+/** A bind group as far as it matters here. */
+interface RecordedBindGroup {
+  readonly entries: readonly { readonly resource: { readonly buffer: MemoryBuffer } }[];
+}
+
+/** What the executor runs to see whether subgroups work: a lane's number for every lane. */
+const probe = /^enable subgroups;\n[^]*subgroupBroadcast\(local, (\d+)u\)/;
+
+/** Commands that take effect when they are recorded; no dispatch computes anything but the probe of subgroups. */
 const encoder = {
-  beginComputePass: () => ({
-    setPipeline: () => {},
-    setBindGroup: () => {},
-    dispatchWorkgroups: () => {},
-    end: () => {},
-  }),
+  beginComputePass() {
+    let pipeline: RecordedPipeline | undefined, group: RecordedBindGroup | undefined;
+    return {
+      setPipeline: (each: RecordedPipeline) => pipeline = each,
+      setBindGroup: (_: number, each: RecordedBindGroup) => group = each,
+      dispatchWorkgroups(): void {
+        const [, lane] = pipeline?.code.match(probe) ?? [];
+        if (lane === undefined || !group) return;
+        new Uint32Array(group.entries[0].resource.buffer.bytes).fill(Number(lane));
+      },
+      end: () => {},
+    };
+  },
   copyBufferToBuffer(
     from: MemoryBuffer,
     fromOffset: number,
@@ -78,12 +99,19 @@ function deviceThatRecords(shaders: Map<string, RecordedShader>, features: reado
     createBuffer: ({ size }: { size: number }) => new MemoryBuffer(size),
     createBindGroupLayout: () => ({}),
     createPipelineLayout: () => ({}),
-    createBindGroup: () => ({}),
-    createShaderModule(shader: RecordedShader): object {
-      shaders.set(shader.label, { label: shader.label, code: shader.code });
-      return {};
+    createBindGroup: (group: RecordedBindGroup) => group,
+    createShaderModule({ label, code }: RecordedShader): object {
+      // The probe has no label, and is no kernel.
+      if (label) shaders.set(label, { label, code });
+      return { code };
     },
-    createComputePipeline: () => ({}),
+    createComputePipeline: () => ({ code: "" }),
+    createComputePipelineAsync({ compute }: { compute: { module: { code: string } } }) {
+      const { code } = compute.module;
+      const works = !code.includes("subgroup") || features.includes("subgroups");
+      const pipeline: RecordedPipeline = { code, getBindGroupLayout: () => ({}) };
+      return works ? Promise.resolve(pipeline) : Promise.reject(new Error("no subgroups"));
+    },
     createCommandEncoder: () => encoder,
     destroy: () => {},
   };
