@@ -35,6 +35,7 @@ export {
 } from "./gradient_statistics.ts";
 export { type BatchGsnrOptions, measureGsnrInBatches, type ProbeBatch } from "./gsnr_batches.ts";
 export { type GradientGroup, type GroupGsnr, type GsnrOptions, measureGsnr } from "./gsnr.ts";
+export { filterNormalizedDirection, lossPlane, type PlaneAxes, planeAxes } from "./loss_plane.ts";
 export { type LossSurface, lossSurface } from "./loss_surface.ts";
 export {
   type GradientPair,
@@ -42,3 +43,4 @@ export {
   type RunningEstimate,
   RunningGsnr,
 } from "./running_gsnr.ts";
+export { type StepChange, stepChange, type StepChangeOptions } from "./step_change.ts";
