@@ -19,16 +19,24 @@ export function repeat(body: () => void): Contender {
   };
 }
 
+/** Turns that a median needs, however long they take. */
+const FEWEST_ROUNDS = 5;
+
 /**
  * Warms all contenders up for about a second each (V8 needs that until WebAssembly runs at full speed), then lets them
  * take turns.
  *
- * @param options `rounds` turns, each at least `milliseconds` long.
+ * @param options `rounds` turns, each at least `milliseconds` long; no more than {@linkcode FEWEST_ROUNDS} of them
+ * where `seconds` are over.
  * @returns The median milliseconds of each contender.
  */
 export async function race(
   contenders: readonly Contender[],
-  { rounds = 21, milliseconds = 100 }: { rounds?: number; milliseconds?: number } = {},
+  { rounds = 21, milliseconds = 100, seconds = 60 }: {
+    rounds?: number;
+    milliseconds?: number;
+    seconds?: number;
+  } = {},
 ): Promise<number[]> {
   const counts: number[] = [];
   for (const contender of contenders) {
@@ -38,7 +46,9 @@ export async function race(
     counts.push(Math.max(1, Math.round(milliseconds / one)));
   }
   const times: number[][] = contenders.map(() => []);
-  for (let round = 0; round < rounds; round++) {
+  const start = performance.now();
+  const isOver = () => performance.now() - start > 1000 * seconds;
+  for (let round = 0; round < rounds && (round < FEWEST_ROUNDS || !isOver()); round++) {
     for (const [at, contender] of contenders.entries()) {
       times[at].push(await contender(counts[at]));
     }
