@@ -1,9 +1,11 @@
-// The command behind `deno task detect RUN IMAGE...`: how likely images are forged, and where a detector looks.
+// The command behind `deno task detect RUN INPUT...`: how likely pictures and videos are forged, and where a detector looks.
 
 import { basename, extname, join } from "node:path";
 import { z } from "zod";
-import { readImage } from "../data/image.ts";
+import { decodeImage, encodeJpeg, type Image, readImage } from "../data/image.ts";
+import { framesOf } from "../data/video.ts";
 import { ConfigError, CoritError, DataError, FileError } from "../errors.ts";
+import type { DetectionItem } from "../evaluation/detection_report.ts";
 import { heatmapPng } from "../evaluation/heatmap.ts";
 import { detect, type Detection, imageThreshold } from "../training/detection.ts";
 import { fileError, writeFileAtomically } from "../training/files.ts";
@@ -11,10 +13,25 @@ import { defineOptions, group, row } from "../training/options.ts";
 import { loadTrained, type TrainedDetector } from "../training/trained.ts";
 import { runCommand } from "./command.ts";
 import { computingRows } from "./computing_options.ts";
+import {
+  type Answer,
+  csvHead,
+  csvLine,
+  csvRows,
+  type FrameAnswer,
+  jsonLine,
+  seenText,
+  textLines,
+} from "./detect_answer.ts";
+import { type DetectInput, detectInputs } from "./detect_inputs.ts";
+import { trainedOnText } from "./trained_text.ts";
 
 /** What the command is told. */
 interface DetectOptions {
   json: boolean;
+  csv: boolean;
+  html: string;
+  frames: number;
   heatmaps: string;
   show: "auto" | "region" | "tokens";
   device: "auto" | "wasm" | "reference" | "webgpu";
@@ -24,21 +41,31 @@ interface DetectOptions {
 const detectOptions = defineOptions<DetectOptions>({
   name: "detect",
   summary: [
-    "Says how likely images are forged, by a trained detector, and draws where it looks.",
+    "Says how likely pictures and videos are forged, by a trained detector, and draws where it looks.",
     "",
-    "A detector sees small squares (64 x 64 pixels by default). An image is looked at through windows",
-    "of that size that cover it, in its own pixels, which carry the traces of forging; only one longer",
-    "than nine windows is reduced first, one smaller than a window enlarged. Its probability is the mean",
-    "over the windows. A score ranks images; it is no proof, least of all against a person.",
+    "An input is a picture, a video (ffmpeg takes evenly spaced frames), a folder of them, or -: a picture",
+    "from standard input, or paths line by line. A detector sees small squares (64 x 64 pixels by",
+    "default). A picture is looked at through windows of that size that cover it, in its own pixels, which",
+    "carry the traces of forging; only one longer than nine windows is reduced first, one smaller than a",
+    "window enlarged. Its probability is the mean over the windows, a video's the mean over its frames.",
+    "A score ranks pictures; it is no proof, least of all against a person.",
   ].join("\n"),
-  positional: "RUN IMAGE...",
+  positional: "RUN INPUT...",
   examples: [
     { command: "deno task detect runs/first photo.jpg", does: "a probability and a heat map" },
-    { command: "deno task detect runs/first photos/*.jpg --json", does: "a line of JSON an image" },
+    {
+      command: "deno task detect runs/first photos --html photos.html",
+      does: "a folder, as a page",
+    },
+    { command: "deno task detect runs/first clip.mp4 --csv", does: "every frame, as a table" },
+    { command: "deno task detect runs/first - < photo.jpg", does: "from standard input" },
+    { command: "deno task detect runs/first photos/*.jpg --json", does: "a line of JSON each" },
   ],
   rows: {
     ...group("Output", {
-      json: row(z.boolean(), false, "print a line of JSON for each image, and nothing else"),
+      json: row(z.boolean(), false, "print a line of JSON for each input, and nothing else"),
+      csv: row(z.boolean(), false, "print a table as CSV, frames of videos too, and nothing else"),
+      html: row(z.string(), "", "write a page with scores and heat maps to this file"),
       heatmaps: row(z.string(), "", "folder for the heat maps; RUN/heatmaps where not given"),
       show: row(
         z.enum(["auto", "region", "tokens"]),
@@ -47,121 +74,147 @@ const detectOptions = defineOptions<DetectOptions>({
           "each patch seems",
       ),
     }),
+    ...group("Videos", {
+      frames: row(z.int().min(1), 32, "evenly spaced frames of each video"),
+    }),
     ...group("Run", computingRows),
   },
 });
 
-/** An image that was looked at. */
-interface Answer {
-  image: string;
-  detection: Detection;
-  heatmap: string;
+/** What is looked at by what. */
+interface Looking {
+  readonly trained: TrainedDetector;
+  readonly values: DetectOptions;
 }
 
 await runCommand(detectOptions, async ({ values, positional }) => {
-  const [path, ...images] = positional;
-  if (path === undefined || images.length === 0) {
+  const [path, ...names] = positional;
+  if (path === undefined || names.length === 0) {
     throw new ConfigError(
-      "detect takes a run and at least one image: deno task detect runs/NAME photo.jpg",
+      "detect takes a run and at least one picture, video or folder: " +
+        "deno task detect runs/NAME photo.jpg",
     );
   }
+  if (values.json && values.csv) throw new ConfigError("--json and --csv exclude each other");
   const trained = await loadTrained(path, values);
+  const trainedOn = trainedOnText(trained.folder.config);
+  const inputs = await detectInputs(names);
   const folder = values.heatmaps === "" ? join(path, "heatmaps") : values.heatmaps;
   await makeFolder(folder);
-  const names = heatmapNames(images);
-  let failed = 0;
-  for (const image of images) {
+  const maps = heatmapNames(inputs.map(({ name }) => name));
+  const items: DetectionItem[] = [];
+  const failures: { name: string; why: string }[] = [];
+  if (values.csv) console.log(csvLine(csvHead));
+  for (const input of inputs) {
     try {
-      const heatmap = join(folder, names.get(image)!);
-      const detection = await look(trained, image, heatmap, values.show);
-      const answer = { image, detection, heatmap };
-      console.log(values.json ? jsonLine(answer, trained) : textLines(answer, trained));
+      const heatmap = join(folder, maps.get(input.name)!);
+      const { answer, item } = await look(input, heatmap, { trained, values });
+      if (item) items.push(item);
+      if (values.json) console.log(jsonLine(answer, trainedOn));
+      else if (values.csv) console.log(csvRows(answer).join("\n"));
+      else console.log(textLines(answer));
     } catch (error) {
       if (!(error instanceof CoritError)) throw error;
-      failed++;
+      failures.push({ name: input.name, why: error.message });
       console.error(`${error.name}: ${error.message}`);
     }
   }
-  if (!values.json && failed < images.length) {
-    const { meanReal, meanForged } = trained.best;
-    console.log(
-      `\nIn validation real crops scored ${meanReal.toFixed(2)} on average, forged ones ` +
-        `${meanForged.toFixed(2)}. A score ranks images; it is no proof.`,
-    );
+  const validation = `In validation real crops scored ${trained.best.meanReal.toFixed(2)} on ` +
+    `average, forged ones ${trained.best.meanForged.toFixed(2)}.`;
+  if (values.html !== "") {
+    const { renderDetections } = await import("../evaluation/detection_report.ts");
+    const html = renderDetections({ run: path, trainedOn, validation, items, failures });
+    await writeFileAtomically(values.html, new TextEncoder().encode(html));
   }
-  if (failed > 0) {
+  if (!values.json && !values.csv && failures.length < inputs.length) {
+    if (values.html !== "") console.log(`\npage: ${values.html} (open it in a browser)`);
+    console.log(`\n${trainedOn}\n${validation} A score ranks images; it is no proof.`);
+  }
+  if (failures.length > 0) {
     throw new DataError(
-      `${failed} of ${images.length} ${images.length === 1 ? "image" : "images"} could not be ` +
-        `looked at; see above`,
+      `${failures.length} of ${inputs.length} ${inputs.length === 1 ? "image" : "images"} could ` +
+        `not be looked at; see above`,
     );
   }
 });
 
-/** Looks at one image and draws its heat map. */
+/** The pictures of an input: one, or a video's frames. */
+async function picturesOf(
+  { name, video, bytes }: DetectInput,
+  count: number,
+): Promise<readonly { readonly image: Image; readonly index: number; readonly seconds: number }[]> {
+  if (video) return await framesOf(name, { count });
+  const image = bytes ? await decodeImage(bytes, { name }) : await readImage(name);
+  return [{ image, index: 0, seconds: 0 }];
+}
+
+/** Looks at one input, draws its heat map, and prepares its place on the page where there is one. */
 async function look(
-  { detector }: TrainedDetector,
-  path: string,
+  input: DetectInput,
   heatmap: string,
-  show: DetectOptions["show"],
-): Promise<Detection> {
-  const image = await readImage(path);
-  const detection = detect(detector, image);
-  const { data: pixels, width, height } = detection.view.image;
-  const chosen = show === "auto" ? (detector.parts?.rrm ? "region" : "tokens") : show;
-  const png = await heatmapPng({ ...detection[chosen], pixels, width, height, opacity: 0.65 });
-  await writeFileAtomically(heatmap, png);
-  return detection;
-}
-
-/** An answer for people. */
-function textLines({ image, detection, heatmap }: Answer, trained: TrainedDetector): string {
-  const { probability, windows, view } = detection;
-  const highest = windows.reduce((a, b) => b.probability > a.probability ? b : a);
-  const threshold = imageThreshold(trained.best, windows.length);
-  const verdict = probability >= threshold ? "flagged as forged" : "not flagged";
-  const size = `${view.image.width} x ${view.image.height}`;
-  const seen = windows.length === 1
-    ? `one window of ${size}`
-    : `${windows.length} windows over ${size} pixels, the highest ` +
-      `${highest.probability.toFixed(3)} at ${highest.left}, ${highest.top}`;
-  return [
-    image,
-    `  ${probability.toFixed(3)}  ${verdict} (threshold ${threshold.toFixed(3)})`,
-    `  ${seen}`,
-    `  heat map: ${heatmap}`,
-  ].join("\n");
-}
-
-/** An answer for programs. */
-function jsonLine(
-  { image, detection, heatmap }: Answer,
-  { best, folder }: TrainedDetector,
-): string {
-  const { probability, windows, view } = detection;
-  const threshold = imageThreshold(best, windows.length);
-  return JSON.stringify({
-    image,
+  { trained: { detector, best, folder }, values }: Looking,
+): Promise<{ answer: Answer; item?: DetectionItem }> {
+  const frames: FrameAnswer[] = [];
+  let highest: Detection | undefined;
+  for (const { image, index, seconds } of await picturesOf(input, values.frames)) {
+    const detection = detect(detector, image);
+    const { probability } = detection;
+    if (!highest || probability > highest.probability) highest = detection;
+    frames.push({ index, seconds, probability });
+  }
+  const detection = highest!;
+  const answer: Answer = {
+    name: input.name,
     run: folder.path,
+    probability: frames.reduce((sum, frame) => sum + frame.probability, 0) / frames.length,
+    threshold: imageThreshold(best, frames.length * detection.windows.length),
+    detection,
+    heatmap,
+    ...(input.video ? { frames } : {}),
+  };
+  const { data: pixels, width, height } = detection.view.image;
+  const chosen = values.show === "auto" ? (detector.parts?.rrm ? "region" : "tokens") : values.show;
+  const over = { ...detection[chosen], pixels, width, height, opacity: 0.65 };
+  await writeFileAtomically(heatmap, await heatmapPng(over));
+  return { answer, item: values.html === "" ? undefined : await itemOf(answer, over) };
+}
+
+/** An answer as it stands on the page. */
+async function itemOf(
+  answer: Answer,
+  over: Parameters<typeof heatmapPng>[0],
+): Promise<DetectionItem> {
+  const { name, probability, threshold, detection, frames } = answer;
+  const { image } = detection.view;
+  return {
+    name,
     probability,
     threshold,
-    flagged: probability >= threshold,
-    windowSize: view.size,
-    lookedAt: { width: view.image.width, height: view.image.height },
-    windows,
-    heatmap,
-  });
+    seen: seenText(answer),
+    picture: await encodeJpeg(image, { quality: 85, chromaSubsampling: "4:4:4" }),
+    heatmap: await heatmapPng({
+      ...over,
+      shortestSide: Math.min(image.width, image.height),
+    }),
+    ...(frames ? { frames: frames.map((frame) => [frame.seconds, frame.probability]) } : {}),
+  };
 }
 
-/** A file name for each image's heat map: its own, with its folder where two images are named alike. */
-function heatmapNames(images: readonly string[]): Map<string, string> {
-  const plain = (image: string): string => basename(image, extname(image));
-  const full = (image: string): string =>
-    image.slice(0, image.length - extname(image).length).replaceAll(/[^\w.-]+/g, "_");
-  const alike = (image: string): boolean =>
-    images.some((other) => other !== image && plain(other) === plain(image));
-  return new Map(
-    images.map((image) => [image, `${alike(image) ? full(image) : plain(image)}.png`]),
-  );
+/** A file name for each input's heat map: its own, with its folder where two are named alike. */
+function heatmapNames(names: readonly string[]): Map<string, string> {
+  const plain = (name: string): string => basename(name, extname(name));
+  const full = (name: string): string =>
+    name.slice(0, name.length - extname(name).length).replaceAll(/[^\p{L}\p{N}.-]+/gu, "_");
+  const counts = new Map<string, number>();
+  for (const name of new Set(names)) counts.set(plain(name), (counts.get(plain(name)) ?? 0) + 1);
+  const taken = new Map<string, number>();
+  return new Map([...new Set(names)].map((name) => {
+    const wanted = counts.get(plain(name))! > 1 ? full(name) : plain(name);
+    // Two paths may differ in nothing but what a file name cannot hold, or in their ending.
+    const before = taken.get(wanted) ?? 0;
+    taken.set(wanted, before + 1);
+    return [name, before === 0 ? `${wanted}.png` : `${wanted}-${before + 1}.png`];
+  }));
 }
 
 async function makeFolder(path: string): Promise<void> {

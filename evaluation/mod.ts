@@ -5,11 +5,13 @@
  */
 
 export * from "./assessment.ts";
+export * from "./assessment_report.ts";
 export { assessmentTable } from "./assessment_table.ts";
 export * from "./bootstrap.ts";
 export { brierScore, expectedCalibrationError, logLoss } from "./calibration.ts";
 export * from "./class_accuracy.ts";
 export { type ColourMapName, colourOf, colourStops } from "./colour_map.ts";
+export * from "./detection_report.ts";
 export * from "./detector_metrics.ts";
 export * from "./distortions.ts";
 export * from "./family_plot.ts";

@@ -89,6 +89,8 @@ figure { margin: 0; }
 .sample .pictures { display: grid; grid-auto-flow: column; grid-auto-columns: minmax(0, 1fr); gap: 8px; }
 .sample figcaption { font-size: 12px; color: var(--muted); margin-top: 4px; text-align: center; }
 .sample img { width: 100%; aspect-ratio: 1; object-fit: cover; border-radius: 6px; display: block; outline: 1px solid var(--muted); outline-offset: -1px; }
+.sample .whole img { aspect-ratio: auto; object-fit: contain; }
+.sample .path { overflow-wrap: anywhere; }
 .missing {
   aspect-ratio: 1; border-radius: 6px; border: 1px dashed var(--line); color: var(--muted); font-size: 12px;
   display: flex; align-items: center; justify-content: center;

@@ -5,6 +5,7 @@
  * @module
  */
 
+export { assessRun, type AssessRunOptions, type RunAssessment } from "./assess_run.ts";
 export { type BestValidation, type Checkpoint, type CheckpointState } from "./checkpoint.ts";
 export { parseTrainingConfig, type TrainingConfig } from "./config.ts";
 export { detect, type Detection, imageThreshold, type WindowScore } from "./detection.ts";

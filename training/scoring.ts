@@ -4,6 +4,7 @@ import type { CropSet } from "../data/crop_set.ts";
 import { evaluationBatches } from "../data/loader.ts";
 import { bestThreshold, rocAuc } from "../evaluation/metrics.ts";
 import { type ScoredSamples, SHARED_REAL } from "../evaluation/protocol.ts";
+import { fitTemperature } from "../evaluation/temperature.ts";
 import { scoped, type Tensor, tensor } from "../tensor/mod.ts";
 
 /** From images [batch, 3, height, width], 0..255, to the probability of being forged, [batch]. */
@@ -15,6 +16,8 @@ export interface Validation {
   readonly auc: number;
   /** The decision threshold with the best balanced accuracy. */
   readonly threshold: number;
+  /** Temperature at which the probabilities fit best; absent in runs that are older than it. */
+  readonly temperature?: number;
   /** Mean score of the real crops: what the mean over many windows of a real image comes near. */
   readonly meanReal: number;
   /** Mean score of the forged crops. */
@@ -37,21 +40,29 @@ export async function scoreCrops(score: Scorer, set: CropSet): Promise<Float64Ar
   return scores;
 }
 
-/** Scores with what the protocol needs to know of each crop; a real crop counts in its twin's family. */
+/**
+ * Scores with what the protocol needs to know of each crop; a real crop counts in its twin's family, or in the one that it
+ * stands against alone.
+ */
 export function scoredSamples(scores: Float64Array, set: CropSet): ScoredSamples {
-  const { labels, pairs } = set.arrays;
+  const { labels, pairs, against } = set.arrays;
   const familyOfPair = new Map<number, string>();
   for (let row = 0; row < set.count; row++) {
     if (labels[row] === 1 && pairs[row] >= 0) familyOfPair.set(pairs[row], set.family(row));
   }
   const rows = Array.from({ length: set.count }, (_, row) => row);
+  const familyOf = (row: number): string => {
+    if (labels[row] === 1) return set.family(row);
+    const opposed = against?.[row] ?? 0;
+    if (opposed > 0) return set.familyNames[opposed];
+    return familyOfPair.get(pairs[row]) ?? SHARED_REAL;
+  };
   return {
     scores,
     labels: Array.from(labels),
-    families: rows.map((row) =>
-      labels[row] === 1 ? set.family(row) : familyOfPair.get(pairs[row]) ?? SHARED_REAL
-    ),
+    families: rows.map(familyOf),
     sources: rows.map((row) => set.source(row)),
+    videos: rows.map((row) => set.video(row)),
   };
 }
 
@@ -68,6 +79,7 @@ export function validate(
   const sampleWeights = weigh(samples, weights);
   const auc = rocAuc(scores, labels, sampleWeights);
   const { threshold } = bestThreshold(scores, labels, sampleWeights);
+  const temperature = fitTemperature(scores, labels, sampleWeights);
   const mean = (label: number): number => {
     let sum = 0, total = 0;
     for (let row = 0; row < labels.length; row++) {
@@ -77,7 +89,7 @@ export function validate(
     }
     return sum / total;
   };
-  return { auc, threshold, meanReal: mean(0), meanForged: mean(1) };
+  return { auc, threshold, temperature, meanReal: mean(0), meanForged: mean(1) };
 }
 
 /** Sample weights that give every family its weight, and both classes the same. */

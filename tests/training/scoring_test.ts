@@ -18,7 +18,8 @@ const { validation: set } = syntheticSplits({
 /** Noisy scores that separate the classes a little. */
 function drawScores(count: number): Float64Array {
   const random = new RandomStream(5);
-  return Float64Array.from({ length: count }, (_, row) => random.normal(0.4 * (row % 2)));
+  const logit = (row: number): number => random.normal(0.4 * (row % 2));
+  return Float64Array.from({ length: count }, (_, row) => 1 / (1 + Math.exp(-logit(row))));
 }
 
 Deno.test("every crop gets its own score, whatever the order of the batches", async () => {
