@@ -33,6 +33,8 @@ export function plotLandscape(
       color: palette.muted,
       fontSize: 11,
       fontFamily: plotFont,
+      showMinLabel: false,
+      showMaxLabel: false,
       formatter: (value: number) => `${Number(value.toPrecision(2))}`,
     },
   });

@@ -38,7 +38,9 @@ export function plotScatter(plot: ScatterPlot, options: PlotOptions = {}): strin
     const bad = plot.xAxis.scale === "log" && !(x > 0) || plot.yAxis.scale === "log" && !(y > 0);
     if (bad) throw new DataError(`plotScatter: (${x}, ${y}) has no place on a logarithmic axis`);
   }
-  const low = Math.min(...all.flat()), high = Math.max(...all.flat());
+  // Round ends, so that the axes begin and end at a tick.
+  const low = Math.floor(10 * Math.min(...all.flat())) / 10;
+  const high = Math.ceil(10 * Math.max(...all.flat())) / 10;
   const place = ({ name, scale }: { name: string; scale?: string }, side: "x" | "y") => ({
     ...axis(name, side),
     type: scale === "log" ? "log" as const : "value" as const,
@@ -57,6 +59,7 @@ export function plotScatter(plot: ScatterPlot, options: PlotOptions = {}): strin
       legend: {
         top: 4,
         left: 48,
+        itemWidth: 10,
         itemHeight: 10,
         data: plot.groups.map(({ name }) => ({ name })),
         textStyle: { color: palette.ink, fontSize: 12, fontFamily: plotFont },

@@ -51,7 +51,8 @@ Deno.test("the report tells the correlation; more samples than there are is an e
   }));
   const { findings, tables } = oneStepReport(results);
   assert(findings[0].includes("1.000"));
-  assert(findings[1].includes("0.050 below"));
+  assert(findings[1].includes("1.000 at n = 10"));
+  assert(findings[2].includes("0.050 below"));
   assertEquals(tables[0].rows.length, 4);
   const setting = { width: 4, samples: 50, labelNoise: 0 };
   assertThrows(() => oneStepGeneralization(patterns(100), setting), ConfigError, "50 samples");
