@@ -134,7 +134,7 @@ export const attention: WebGpuRunner<"attention"> = (executor, layout, [x], [y, 
   const { batch, tokens, heads, headWidth } = layout;
   const rows = batch * tokens * heads;
   if (rows === 0) return;
-  const tile = attentionTile(executor, layout, [x, y]);
+  const tile = attentionTile(executor, "attention", layout, [x, y]);
   executor.launch(
     attentionKernel(tile),
     [

@@ -197,7 +197,7 @@ export const attentionBackward: WebGpuRunner<"attentionBackward"> = (
   const { batch, tokens, heads, headWidth } = layout;
   const rows = batch * tokens * heads;
   if (rows * headWidth === 0) return;
-  const tile = attentionTile(executor, layout, [x, y, gradient, result]);
+  const tile = attentionTile(executor, "attentionBackward", layout, [x, y, gradient, result]);
   const shares = executor.temporary(4 * rows);
   const words = attentionWords(layout, tile, [x, y, logSumExp, gradient, result, shares]);
   for (const owner of ["queries", "keys"] as const) {

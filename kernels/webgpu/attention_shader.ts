@@ -5,6 +5,7 @@ import { exp, log } from "../expression/functions.ts";
 import { input } from "../expression/expression.ts";
 import { toWgslFunction, wgslPrelude } from "../expression/to_wgsl.ts";
 import type { AttentionLayout } from "../kernel.ts";
+import { lengthClass } from "./choices.ts";
 import { floatWord, gridOf, type WebGpuBinding, type WebGpuLauncher } from "./kernel.ts";
 import { indent, range } from "./printing.ts";
 
@@ -52,17 +53,33 @@ export function attentionGrid(
   return gridOf(Math.ceil(batch * heads * Math.ceil(tokens / owned) / invocations));
 }
 
+/** Tokens that an invocation owns, and those of a block, by the name of the way. */
+const tileSizes = {
+  "8x8": { owned: 8, block: 8 },
+  "4x8": { owned: 4, block: 8 },
+  "4x4": { owned: 4, block: 4 },
+} as const;
+
 /** How attention is cut for an adapter; `wide` are the buffers with rows as wide as a head. */
 export function attentionTile(
-  { software }: WebGpuLauncher,
-  { headWidth, causal }: AttentionLayout,
+  executor: WebGpuLauncher,
+  operation: "attention" | "attentionBackward",
+  { tokens, headWidth, causal }: AttentionLayout,
   wide: readonly WebGpuBinding[],
 ): AttentionTile {
+  const { software, choices } = executor;
   const vectors = headWidth % 4 === 0 && wide.every(({ first }) => first % 4 === 0);
   // On a CPU loads decide, so tiles are large (8 x 8 is a fifth faster than 4 x 8), but single loads make large tiles slow to
   // compile. It computes eight invocations as one vector.
-  const size = software && vectors ? { owned: 8, block: 8 } : { owned: 4, block: 4 };
-  return { ...size, invocations: software ? 8 : 64, vectors, causal };
+  const way = vectors
+    ? choices.choose(
+      operation,
+      `${lengthClass(tokens)} tokens of ${lengthClass(headWidth)}`,
+      ["8x8", "4x8", "4x4"] as const,
+      software ? "8x8" : "4x4",
+    )
+    : "4x4";
+  return { ...tileSizes[way], invocations: software ? 8 : 64, vectors, causal };
 }
 
 /** The functions `exponential` and `logarithm`. */

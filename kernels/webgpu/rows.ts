@@ -3,6 +3,7 @@
 // On a GPU a workgroup takes a row, its invocations every n-th element, and sums are combined in workgroup memory in a fixed
 // order. An adapter that computes on the CPU is fastest with a row for each invocation: barriers cost it more than they save.
 
+import { lengthClass } from "./choices.ts";
 import {
   gridOf,
   type WebGpuLauncher,
@@ -21,9 +22,11 @@ const SINGLE_INVOCATIONS = 8;
 const LONG_ROW = 1024;
 
 /** How many invocations share a row of `length` elements. */
-export function rowTeam({ software }: WebGpuLauncher, length: number): RowTeam {
+export function rowTeam({ software, choices }: WebGpuLauncher, length: number): RowTeam {
   if (software) return 1;
-  return length >= LONG_ROW ? 256 : 64;
+  const standard = length >= LONG_ROW ? "256" : "64";
+  const way = choices.choose("rows", lengthClass(length), ["64", "256"] as const, standard);
+  return way === "256" ? 256 : 64;
 }
 
 /** The grid for `rows` rows. */

@@ -3,6 +3,7 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { DTypeError } from "../../errors.ts";
 import type { AttentionLayout, TypedArray } from "../../kernels/kernel.ts";
+import { WebGpuExecutor } from "../../kernels/webgpu/mod.ts";
 import { randomNumbers, runKernel } from "./harness.ts";
 import { reference, runOnClasses } from "./webgpu_classes.ts";
 import { runOnWebGpu, testOnWebGpu } from "./webgpu_harness.ts";
@@ -86,4 +87,34 @@ testOnWebGpu("attention refuses integers by name", () => {
     DTypeError,
     "attention: computes in float32",
   );
+});
+
+testOnWebGpu("every way to cut attention that there is to choose from agrees", async () => {
+  const executor = await WebGpuExecutor.create();
+  assert(executor);
+  const layout = { batch: 1, tokens: 21, heads: 2, headWidth: 12, scale: 0.3, causal: true };
+  const size = layout.tokens * layout.heads * layout.headWidth;
+  const x = { data: randomNumbers(3 * size, 1, -1, 1) };
+  const gradient = { data: randomNumbers(size, 2, -1, 1) };
+  const results = [{ count: size }, { count: layout.heads * layout.tokens }];
+  const expected = runKernel(reference, "attention", layout, [x], results);
+  const operands = [x, { data: expected[0] }, { data: expected[1] }, gradient];
+  const all = [{ count: 3 * size }];
+  const [slope] = runKernel(reference, "attentionBackward", layout, operands, all);
+  const run = (): void => {
+    const [y] = runKernel(executor, "attention", layout, [x], results);
+    const [actual] = runKernel(executor, "attentionBackward", layout, operands, all);
+    const taken = executor.choices.used.map((choice) => choice.taken).join(", ");
+    assertNear(y, expected[0], `${taken} y`);
+    assertNear(actual, slope, `${taken} gradient`);
+  };
+  run();
+  const choices = executor.choices.used;
+  assertEquals(choices.length, 2);
+  for (const way of choices[0].ways) {
+    executor.choices.override(Object.fromEntries(choices.map(({ key }) => [key, way])));
+    run();
+    assertEquals(executor.choices.used.map(({ taken }) => taken), [way, way]);
+  }
+  executor.close();
 });
