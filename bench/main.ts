@@ -12,6 +12,7 @@ import { benchFaces } from "./bench_faces.ts";
 import { benchGsnr } from "./bench_gsnr.ts";
 import { benchInference } from "./bench_inference.ts";
 import { benchMatmul } from "./bench_matmul.ts";
+import { benchRoofline } from "./bench_roofline.ts";
 import { benchScaling } from "./bench_scaling.ts";
 import { benchVit } from "./bench_vit.ts";
 import { machine } from "./machine.ts";
@@ -35,10 +36,11 @@ const benches: Readonly<Record<string, (settings: BenchSettings) => Promise<Row[
   gsnr: benchGsnr,
   faces: benchFaces,
   scaling: benchScaling,
+  roofline: benchRoofline,
 };
 
 /** Those that run on WebGPU too. */
-const onWebGpu = ["matmul", "vit"];
+const onWebGpu = ["matmul", "vit", "roofline"];
 
 const definition = defineOptions<{
   json: boolean;
@@ -57,7 +59,7 @@ const definition = defineOptions<{
       device: row(
         z.enum(["wasm", "webgpu"]),
         "wasm",
-        "what computes: wasm, or webgpu (vit and matmul), software adapters included",
+        "what computes: wasm, or webgpu (vit, matmul, roofline), software adapters included",
       ),
       threads: row(
         z.number().int().min(0),
@@ -85,6 +87,14 @@ const definition = defineOptions<{
     {
       command: "deno task bench vit --device webgpu --peers",
       does: "the same on WebGPU, beside jax-js and TensorFlow.js on the same adapter",
+    },
+    {
+      command: "deno task bench roofline",
+      does: "what a step of ViT-B/16 and ViT-L/14 takes at least on a GPU",
+    },
+    {
+      command: "deno task bench roofline --device webgpu",
+      does: "how near a step comes to what this adapter can do",
     },
     { command: "deno task bench gsnr", does: "exact per-element GSNR beside a backward pass" },
     { command: "deno task bench faces", does: "recall and precision of the face detector" },

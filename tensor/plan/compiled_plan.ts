@@ -216,7 +216,12 @@ function describe({ entries }: PlannedOperation): {
 function measurable(operation: PlannedOperation) {
   const { name, inputs, outputs } = describe(operation);
   const list = (views: readonly View[]) => views.map(({ shape }) => showShape(shape)).join(", ");
-  const bytes = [...inputs, ...outputs]
+  // A copy into a larger tensor writes as much as it reads.
+  const copied = new Map(
+    operation.entries.filter((entry) => entry.name === "copyInto")
+      .map((entry) => [entry.outputs[0], entry.inputs[0]]),
+  );
+  const bytes = [...inputs, ...outputs.map((output) => copied.get(output) ?? output)]
     .reduce((sum, { shape, dtype }) => sum + sizeOf(shape) * bytesPerElement[dtype], 0);
   const flops = operation.entries.reduce((sum, entry) => sum + flopsOfEntry(entry), 0);
   return { name, shapes: `${list(inputs)} -> ${list(outputs)}`, flops, bytes };
