@@ -146,6 +146,8 @@ export interface TrainingConfig {
   precision: "full" | "mixed";
   /** Threads to compute with; 0 takes all. */
   threads: number;
+  /** Write the metrics as a TensorBoard event file as well. */
+  tensorboard: boolean;
   /** Whether to time every operation and leave a trace in the run's folder. */
   profile: boolean;
   /** Whether to tell what the planned steps do. */

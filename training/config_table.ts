@@ -185,6 +185,7 @@ export const trainingOptions: OptionDefinition<TrainingConfig> = defineOptions<T
         "mixed: products of float16, summed in float32, the loss scaled; on webgpu",
       ),
       threads: row(countOrOff, 0, "threads to compute with; 0: CORIT_THREADS, or all"),
+      tensorboard: row(z.boolean(), false, "write the metrics for TensorBoard as well"),
       profile: row(z.boolean(), false, "time every operation; leave a trace in the run's folder"),
       explainPlan: row(
         z.boolean(),

@@ -23,6 +23,7 @@ import { testDetector, type TrainingSummary, writeResults } from "./results.ts";
 import { RunFolder } from "./run_folder.ts";
 import { Session } from "./session.ts";
 import { countSplit, familiesOf, makeSplits, type Splits } from "./splits.ts";
+import type { TensorBoardLog } from "./tensorboard.ts";
 import { recordedChoices, recordKernels } from "./tuned_choices.ts";
 
 /** What a training takes beside its configuration. */
@@ -216,9 +217,10 @@ class Course {
   async runToEnd(): Promise<void> {
     const { config, folder, session, options: { signal } } = this;
     using log = await MetricsLog.open(folder.metricsPath, session.step);
+    using board = await boardOf(folder, session.step);
     while (session.step < config.steps && session.stopped === "") {
       const last = await this.#explained(async () => {
-        await this.#advance(log);
+        await this.#advance(log, board);
         const { step, stopped } = session;
         const last = step === config.steps || stopped !== "";
         if (last || signal?.aborted || step % config.checkpointEvery === 0) await this.#save(log);
@@ -229,7 +231,7 @@ class Course {
   }
 
   /** One step, what is measured after it, and its line. */
-  async #advance(log: MetricsLog): Promise<void> {
+  async #advance(log: MetricsLog, board: TensorBoardLog | undefined): Promise<void> {
     const { config, session, options: { onEvent = () => {} } } = this;
     const began = performance.now();
     const result = await session.advance();
@@ -260,6 +262,7 @@ class Course {
       ...(gsnr === undefined ? {} : gsnrColumns(gsnr)),
     };
     log.append(row);
+    board?.append(row);
     onEvent({ kind: "step", row });
   }
 
@@ -347,7 +350,10 @@ async function finish(
   const result = await testDetector(detector, splits.test, folder.config, best.threshold);
   onEvent({ kind: "phase", name: "report" });
   const facts = { folder, detector, best, stopped, steps, seconds, computing };
-  return await writeResults(result, splits.test, facts);
+  const summary = await writeResults(result, splits.test, facts);
+  using board = await boardOf(folder, steps);
+  board?.appendSummary(summary);
+  return summary;
 }
 
 /** A row's columns of a measurement. */
@@ -356,6 +362,16 @@ function gsnrColumns(groups: readonly GroupGsnr[]): Pick<TrainingRow, "gsnr" | "
     gsnr: Object.fromEntries(groups.map((group) => [group.name, group.gsnr])),
     gsnrError: Object.fromEntries(groups.map((group) => [group.name, group.standardError])),
   };
+}
+
+/** The run's TensorBoard file, where it is asked for; its library is loaded then. */
+async function boardOf(
+  { config, path }: RunFolder,
+  step: number,
+): Promise<TensorBoardLog | undefined> {
+  if (!config.tensorboard) return undefined;
+  const { TensorBoardLog } = await import("./tensorboard.ts");
+  return await TensorBoardLog.open(path, step);
 }
 
 /** Waits for work that leaves nothing half-done when the process ends, unless the signal is aborted first. */

@@ -13,7 +13,12 @@ export interface Outcome {
 }
 
 /** Starts `deno task NAME` as the task does, without a terminal. */
-export function start(name: string, args: readonly string[], env: Record<string, string> = {}) {
+export function start(
+  name: string,
+  args: readonly string[],
+  env: Record<string, string> = {},
+  stdin: "null" | "piped" = "null",
+) {
   return new Deno.Command(Deno.execPath(), {
     args: [
       "run",
@@ -25,19 +30,26 @@ export function start(name: string, args: readonly string[], env: Record<string,
       ...args,
     ],
     env: { NO_COLOR: "1", CORIT_DEBUG: "", ...env },
-    stdin: "null",
+    stdin,
     stdout: "piped",
     stderr: "piped",
   }).spawn();
 }
 
-/** Runs a command to its end. */
+/** Runs a command to its end; `input` comes through its standard input. */
 export async function run(
   name: string,
   args: readonly string[],
   env?: Record<string, string>,
+  input?: Uint8Array,
 ): Promise<Outcome> {
-  const { code, stdout, stderr } = await start(name, args, env).output();
+  const child = start(name, args, env, input ? "piped" : "null");
+  if (input) {
+    const writer = child.stdin.getWriter();
+    await writer.write(input);
+    await writer.close();
+  }
+  const { code, stdout, stderr } = await child.output();
   const decoder = new TextDecoder();
   return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
 }

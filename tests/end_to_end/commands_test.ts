@@ -50,6 +50,7 @@ Deno.test("train, evaluate and detect, one after another, say the same of the sa
       `--out=${out}`,
       "--steps=20",
       "--evaluate-every=10",
+      "--tensorboard",
     ]);
     assertEquals(trained.code, 0, trained.stderr);
     // First what it will do, then what it does, then what came out.
@@ -76,6 +77,7 @@ Deno.test("train, evaluate and detect, one after another, say the same of the sa
     assert(!trained.stdout.includes("\x1b") && !trained.stderr.includes("\x1b"));
 
     const summary = JSON.parse(await Deno.readTextFile(`${out}/summary.json`));
+    assert((await Deno.stat(`${out}/events.out.tfevents.0.corit`)).size > 1000);
     const evaluated = await run("evaluate", [out, "--json", "--threads=1"]);
     assertEquals(evaluated.code, 0, evaluated.stderr);
     const scores = JSON.parse(evaluated.stdout);
@@ -86,6 +88,23 @@ Deno.test("train, evaluate and detect, one after another, say the same of the sa
     assertEquals(readable.code, 0, readable.stderr);
     assertStringIncludes(readable.stdout, `${out}: weights after step ${summary.best.step}`);
     assertStringIncludes(readable.stdout, summary.inDomain.auc.toFixed(3));
+    assertStringIncludes(readable.stdout, "mean, never trained on");
+    const page = `${folder}/page.html`;
+    const distorted = await run("evaluate", [
+      out,
+      out,
+      "--robustness",
+      "--distortions=contrast",
+      "--json",
+    ]);
+    assertEquals(distorted.code, 0, distorted.stderr);
+    const [once, twice] = JSON.parse(distorted.stdout);
+    assertEquals(once, twice);
+    assertEquals(
+      once.robustness.map(({ level, strength }: Record<string, number>) => [level, strength]),
+      [[1, 0.85], [2, 0.725], [3, 0.6], [4, 0.475], [5, 0.35]],
+    );
+    assertEquals(once.frames.realCount + once.frames.forgedCount, summary.sampleCount);
 
     // Of pictures elsewhere it has seen none: all are tested, in-domain as far as it knows their kind.
     await writePictures(`${folder}/elsewhere`, 20);
@@ -123,6 +142,39 @@ Deno.test("train, evaluate and detect, one after another, say the same of the sa
     assertStringIncludes(told2.stdout, `${small.probability.toFixed(3)}  `);
     assertStringIncludes(told2.stdout, `heat map: ${folder}/maps/000.png`);
 
+    // A folder as a table and as a page; a picture and a list of paths through standard input.
+    const table = await run("detect", [
+      out,
+      `${folder}/pictures/fake/swap`,
+      "--csv",
+      `--html=${page}`,
+    ]);
+    assertEquals(table.code, 0, table.stderr);
+    const [head, ...rows] = table.stdout.trim().split("\n");
+    assertEquals(head, "path,frame,seconds,probability,threshold,flagged,windows,heatmap");
+    const swaps = [...Deno.readDirSync(`${folder}/pictures/fake/swap`)].map(({ name }) => name);
+    assertEquals(rows.length, swaps.length);
+    const html = await Deno.readTextFile(page);
+    for (
+      const text of [
+        "A score is no proof",
+        "forged by spectral",
+        `${swaps.length} looked at`,
+        "data:image/",
+      ]
+    ) {
+      assertStringIncludes(html, text);
+    }
+    const through = await run("detect", [out, "-", "--json"], {}, await Deno.readFile(crop));
+    assertEquals(through.code, 0, through.stderr);
+    assertEquals(JSON.parse(through.stdout).image, "standard input");
+    assertEquals(JSON.parse(through.stdout).probability, small.probability);
+    const paths = new TextEncoder().encode(`${crop}\n${large}\n`);
+    const listed = await run("detect", [out, "-", "--json"], {}, paths);
+    assertEquals(listed.stdout, detected.stdout);
+    const nothing = await run("detect", [out, "-"], {}, new Uint8Array(0));
+    assertStringIncludes(nothing.stderr, "DataError: standard input: expected a picture, or paths");
+
     // What cannot be looked at is a line each; the others are looked at all the same.
     const empty = `${folder}/empty.jpg`, cut = `${folder}/cut.png`, text = `${folder}/text.jpg`;
     await Deno.writeFile(empty, new Uint8Array(0));
@@ -145,7 +197,7 @@ Deno.test("train, evaluate and detect, one after another, say the same of the sa
     assertEquals(errors[4], "DataError: 4 of 5 images could not be looked at; see above");
     assertEquals(
       [...Deno.readDirSync(`${out}/heatmaps`)].map(({ name }) => name).sort(),
-      ["000.png", "large.png"],
+      [...swaps, "000.png", "large.png", "standard input.png"].sort(),
     );
 
     // Weights that were changed on the disk are not used.
@@ -190,11 +242,15 @@ Deno.test("a mistyped option or preset, a missing run and contradictions are one
       [
         "train",
         [`--data=${folder}/none`, `--out=${out}`],
-        `DataError: ${folder}/none/real: no such folder`,
+        `DataError: ${folder}/none: no such folder or file`,
       ],
-      ["evaluate", [], "ConfigError: evaluate takes one run, but got 0"],
+      ["evaluate", [], "ConfigError: evaluate takes at least one run"],
       ["evaluate", [out], `FileError: there is no run in ${out}`],
-      ["detect", [out], "ConfigError: detect takes a run and at least one image"],
+      [
+        "detect",
+        [out],
+        "ConfigError: detect takes a run and at least one picture, video or folder",
+      ],
       ["detect", [out, "a.jpg"], `FileError: there is no run in ${out}`],
     ];
     for (const [name, args, message] of cases) {

@@ -74,6 +74,7 @@ Deno.test("an empty object gives the recipe of the starter benchmark", () => {
     seed: 0,
     device: "auto",
     threads: 0,
+    tensorboard: false,
     profile: false,
     explainPlan: false,
   });
