@@ -2,13 +2,23 @@
 
 import { ConfigError } from "../errors.ts";
 import type { ForgeryFamily } from "./forgery.ts";
+import { autoencoder } from "./autoencoder.ts";
 import { upsample } from "./resample.ts";
 import { selfBlend } from "./self_blend.ts";
 import { spectral } from "./spectral.ts";
+import { splice } from "./splice.ts";
+import { superResolution } from "./super_resolution.ts";
 import { swap } from "./swap.ts";
 
 /** The name of a forgery family. */
-export type ForgeryFamilyName = "swap" | "self-blend" | "upsample" | "spectral";
+export type ForgeryFamilyName =
+  | "swap"
+  | "self-blend"
+  | "upsample"
+  | "spectral"
+  | "splice"
+  | "super-resolution"
+  | "autoencoder";
 
 /** Every forgery family by name. */
 export const forgeryFamilies: Readonly<Record<ForgeryFamilyName, ForgeryFamily>> = {
@@ -16,14 +26,35 @@ export const forgeryFamilies: Readonly<Record<ForgeryFamilyName, ForgeryFamily>>
   "self-blend": { kind: "non-semantic", local: true, forge: selfBlend },
   "upsample": { kind: "non-semantic", local: false, forge: upsample },
   "spectral": { kind: "non-semantic", local: false, forge: spectral },
+  "splice": { kind: "semantic", local: true, forge: splice },
+  "super-resolution": {
+    kind: "non-semantic",
+    local: false,
+    generator: "superResolution",
+    forge: superResolution,
+  },
+  "autoencoder": {
+    kind: "non-semantic",
+    local: false,
+    generator: "autoencoder",
+    forge: autoencoder,
+  },
 };
 
-/** All family names, in the order in which reports list them. */
-export const forgeryFamilyNames: readonly ForgeryFamilyName[] = [
+/** The families of the starter benchmark where none are named: they need nothing but photographs. */
+export const starterFamilyNames: readonly ForgeryFamilyName[] = [
   "swap",
   "self-blend",
   "upsample",
   "spectral",
+];
+
+/** All family names, in the order in which reports list them. */
+export const forgeryFamilyNames: readonly ForgeryFamilyName[] = [
+  ...starterFamilyNames,
+  "splice",
+  "super-resolution",
+  "autoencoder",
 ];
 
 /**

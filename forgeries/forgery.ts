@@ -32,6 +32,16 @@ export interface ForgeryInput {
   readonly image: Image;
   /** A second real picture of the same size; asked for by families that need one only. */
   readonly donor: () => Image;
+  /** Trained networks, for the families that forge by one. */
+  readonly generators?: Generators;
+}
+
+/** Trained networks that forgeries come from; `loadGenerators` makes them ready. */
+export interface Generators {
+  /** Makes a picture twice as long and wide. */
+  readonly superResolution?: (image: Image) => Image;
+  /** Makes a picture again from a few numbers. */
+  readonly autoencoder?: (image: Image) => Image;
 }
 
 /** A forgery family: how it is counted and how it forges. */
@@ -40,6 +50,8 @@ export interface ForgeryFamily {
   readonly kind: "semantic" | "non-semantic";
   /** Whether only a region is forged; the mask of a whole-frame forgery teaches no location. */
   readonly local: boolean;
+  /** The network that it forges by, where it does. */
+  readonly generator?: keyof Generators;
   /** Forges a picture; equal inputs and equal streams give equal bytes. */
   readonly forge: (input: ForgeryInput, random: RandomStream) => Forgery;
 }

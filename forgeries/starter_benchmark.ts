@@ -5,16 +5,19 @@ import { join } from "node:path";
 import { cacheFolder } from "../data/cache.ts";
 import { CropSet, EMPTY_MASK, emptyCropSetArrays, FULL_MASK } from "../data/crop_set.ts";
 import { readCropSet, writeCropSet } from "../data/crop_set_file.ts";
-import { codecVersions } from "../data/image.ts";
+import { codecVersions, type Image } from "../data/image.ts";
 import { type Photograph, readPhotographs, starterPhotographs } from "../data/photographs.ts";
 import { ConfigError, FormatError } from "../errors.ts";
 import { RandomStream } from "../tensor/random.ts";
+import { autoencoderVersion } from "./autoencoder_network.ts";
 import {
   forgeryFamilies,
   type ForgeryFamilyName,
-  forgeryFamilyNames,
   parseFamilies,
+  starterFamilyNames,
 } from "./families.ts";
+import { prepareGenerators } from "./generators.ts";
+import type { Source } from "./starter_crop.ts";
 import { shareOutPairJob } from "./starter_job.ts";
 import { cropFamilyNames, type PairPlan } from "./starter_pair.ts";
 import { type SplitName, splitPhotographs } from "./starter_split.ts";
@@ -28,6 +31,9 @@ const FAMILY_WEIGHTS: Readonly<Record<ForgeryFamilyName, number>> = {
   "self-blend": 0.35,
   "upsample": 0.15,
   "spectral": 0.15,
+  "splice": 0.35,
+  "super-resolution": 0.15,
+  "autoencoder": 0.15,
 };
 
 /** What {@linkcode starterBenchmark} makes. */
@@ -40,7 +46,7 @@ export interface StarterBenchmarkOptions {
   readonly size?: number;
   /** Families trained and validated on; swap, self-blend and upsample. */
   readonly families?: readonly string[];
-  /** Families tested on; all. */
+  /** Families tested on; swap, self-blend, upsample and spectral. */
   readonly testFamilies?: readonly string[];
   /** Training pairs, their families drawn by weight; 10,000. */
   readonly trainPairs?: number;
@@ -94,7 +100,7 @@ interface Settings {
 
 function settingsOf(options: StarterBenchmarkOptions): Settings {
   const trained = parseFamilies(options.families ?? ["swap", "self-blend", "upsample"]);
-  const tested = parseFamilies(options.testFamilies ?? forgeryFamilyNames);
+  const tested = parseFamilies(options.testFamilies ?? starterFamilyNames);
   const settings: Settings = {
     splitSeed: options.splitSeed ?? 0,
     seed: options.seed ?? 0,
@@ -193,6 +199,7 @@ function fingerprint(split: SplitName, settings: Settings): string {
     size,
     families[split],
     pairs[split],
+    ...(families[split].includes("autoencoder") ? [autoencoderVersion] : []),
   ]);
   return createHash("sha256").update(text).digest("hex").slice(0, 16);
 }
@@ -232,6 +239,17 @@ async function makeSplit(
     arrays.maskIndex[2 * pair + 1] = isLocal ? stored++ : FULL_MASK;
   });
 
+  const sourcesOf = (images: readonly Image[], of: readonly Photograph[]): Source[] =>
+    images.map((image, i) => ({ image, kind: of[i].kind }));
+  const generators = await prepareGenerators({
+    families: settings.families[split],
+    folder: settings.folder,
+    seed: settings.seed,
+    photographs: splits.train,
+    sources: async () => sourcesOf(await readPhotographs(splits.train), splits.train),
+    onProgress: settings.onProgress,
+    signal: settings.signal,
+  });
   const recipeLines: string[] = new Array(2 * plans.length);
   const next = new Int32Array(new SharedArrayBuffer(4));
   const stop = () => Atomics.store(next, 0, plans.length);
@@ -240,7 +258,8 @@ async function makeSplit(
   await shareOutPairJob(
     {
       plans,
-      sources: images.map((image, i) => ({ image, kind: photographs[i].kind })),
+      sources: sourcesOf(images, photographs),
+      generators,
       seed: settings.seed,
       arrays,
       next,

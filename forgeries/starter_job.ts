@@ -2,6 +2,7 @@
 
 import type { CropSetArrays } from "../data/crop_set.ts";
 import { DataError } from "../errors.ts";
+import { type GeneratorFiles, loadGenerators } from "./generators.ts";
 import type { Source } from "./starter_crop.ts";
 import { makePair, type PairPlan } from "./starter_pair.ts";
 import type { WorkerAnswer } from "./starter_worker.ts";
@@ -14,6 +15,8 @@ export interface PairJob {
   readonly sources: readonly Source[];
   /** The benchmark's seed. */
   readonly seed: number;
+  /** Weights of the networks that the families need. */
+  readonly generators: GeneratorFiles;
   /** Where the pairs go. */
   readonly arrays: CropSetArrays;
   /** One shared integer: the next pair that nobody has taken. */
@@ -25,10 +28,12 @@ type PairDone = (pair: number, lines: [string, string]) => void;
 
 /** Takes pairs until none is left. One at a time: more in flight only add threads that wait for a core. */
 export async function runPairJob(job: PairJob, done: PairDone): Promise<void> {
+  const generators = await loadGenerators(job.generators);
   for (;;) {
     const pair = Atomics.add(job.next, 0, 1);
     if (pair >= job.plans.length) return;
-    done(pair, await makePair(job.plans[pair], pair, job.sources, job.seed, job.arrays));
+    const { plans, sources, seed, arrays } = job;
+    done(pair, await makePair(plans[pair], pair, sources, seed, arrays, generators));
   }
 }
 

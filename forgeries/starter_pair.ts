@@ -4,7 +4,7 @@ import type { CropSetArrays } from "../data/crop_set.ts";
 import { type Image, type JpegOptions, jpegRoundTrip } from "../data/image.ts";
 import { RandomStream } from "../tensor/random.ts";
 import { forgeryFamilies, type ForgeryFamilyName, forgeryFamilyNames } from "./families.ts";
-import type { Forgery } from "./forgery.ts";
+import type { Forgery, Generators } from "./forgery.ts";
 import { type Crop, drawCrop, type Source } from "./starter_crop.ts";
 import type { SplitName } from "./starter_split.ts";
 
@@ -45,6 +45,7 @@ export function drawPair(
   sources: readonly Source[],
   size: number,
   seed: number,
+  generators?: Generators,
 ): RawPair {
   const stream = pairStream(seed, plan);
   const everySource = sources.map((_, i) => i);
@@ -58,7 +59,7 @@ export function drawPair(
     return donorCrop.image;
   };
   const { forge } = forgeryFamilies[plan.family];
-  const forgery = forge({ image: crop.image, donor }, stream.fork("forgery"));
+  const forgery = forge({ image: crop.image, donor, generators }, stream.fork("forgery"));
   const encoding = stream.fork("encoding");
   return {
     crop,
@@ -81,8 +82,9 @@ export async function makePair(
   sources: readonly Source[],
   seed: number,
   arrays: CropSetArrays,
+  generators?: Generators,
 ): Promise<[string, string]> {
-  const { crop, forgery, donor, encoding } = drawPair(plan, sources, arrays.size, seed);
+  const { crop, forgery, donor, encoding } = drawPair(plan, sources, arrays.size, seed, generators);
   const saved = [
     await jpegRoundTrip(crop.image, encoding),
     await jpegRoundTrip(forgery.image, encoding),

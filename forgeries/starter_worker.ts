@@ -1,5 +1,6 @@
 // A worker that makes pairs of the starter benchmark into shared memory.
 
+import { setThreads } from "../tensor/mod.ts";
 import { type PairJob, runPairJob } from "./starter_job.ts";
 
 /** What a worker tells the thread that started it. */
@@ -17,6 +18,7 @@ interface WorkerScope {
 const scope = globalThis as unknown as WorkerScope;
 scope.onmessage = async ({ data: job }) => {
   try {
+    setThreads(1); // the workers share the cores already
     await runPairJob(job, (pair, lines) => scope.postMessage({ kind: "recipes", pair, lines }));
     scope.postMessage({ kind: "finished" });
   } catch (error) {

@@ -4,7 +4,7 @@
 import { z } from "zod";
 import type { ProxySource } from "../corit/gradient_proxy.ts";
 import { ConfigError } from "../errors.ts";
-import { forgeryFamilyNames } from "../forgeries/families.ts";
+import { forgeryFamilyNames, starterFamilyNames } from "../forgeries/families.ts";
 import type { TrainingConfig } from "./config.ts";
 import { computed, defineOptions, group, hint, type OptionDefinition, row } from "./options.ts";
 
@@ -102,14 +102,14 @@ export const trainingOptions: OptionDefinition<TrainingConfig> = defineOptions<T
           ({ data, trainOn }) =>
             trainOn !== "" ? [trainOn as string] : data === "starter" ? [...starterFamilies] : [],
         ),
-        `families trained on; of starter: ${forgeryFamilyNames.join(", ")}`,
+        "families trained on; docs/forgeries.md tells those of starter",
       ),
       testFamilies: row(
         z.array(text),
         computed("the rest", ({ data, families }) => {
           if (data !== "starter") return [];
           const trained = families as string[];
-          return forgeryFamilyNames.filter((family) => !trained.includes(family));
+          return starterFamilyNames.filter((family) => !trained.includes(family));
         }),
         "families never trained on, for the cross-domain scores",
       ),
