@@ -20,6 +20,7 @@ import {
   csvRows,
   type FrameAnswer,
   jsonLine,
+  noProof,
   seenText,
   textLines,
 } from "./detect_answer.ts";
@@ -126,9 +127,12 @@ await runCommand(detectOptions, async ({ values, positional }) => {
     const html = renderDetections({ run: path, trainedOn, validation, items, failures });
     await writeFileAtomically(values.html, new TextEncoder().encode(html));
   }
-  if (!values.json && !values.csv && failures.length < inputs.length) {
+  const worth = `${trainedOn}\n${validation} ${noProof}`;
+  // A table has no place for it, and its reader needs it all the same.
+  if (values.csv) console.error(worth);
+  else if (!values.json && failures.length < inputs.length) {
     if (values.html !== "") console.log(`\npage: ${values.html} (open it in a browser)`);
-    console.log(`\n${trainedOn}\n${validation} A score ranks images; it is no proof.`);
+    console.log(`\n${worth}`);
   }
   if (failures.length > 0) {
     throw new DataError(

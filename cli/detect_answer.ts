@@ -2,6 +2,9 @@
 
 import type { Detection } from "../training/detection.ts";
 
+/** What stands under every answer. */
+export const noProof = "A score ranks images; it is no proof.";
+
 /** A frame of a video. */
 export interface FrameAnswer {
   /** Its number in the video, from 0. */
@@ -73,6 +76,7 @@ export function jsonLine(answer: Answer, trainedOn: string): string {
     ...(frames ? { video: name } : { image: name }),
     run,
     trainedOn,
+    note: noProof,
     probability,
     threshold,
     flagged: isFlagged(answer),
