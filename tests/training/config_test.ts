@@ -73,6 +73,7 @@ Deno.test("an empty object gives the recipe of the starter benchmark", () => {
     resume: "",
     seed: 0,
     device: "auto",
+    precision: "full",
     threads: 0,
     tensorboard: false,
     profile: false,
