@@ -126,15 +126,29 @@ ${
   }`;
 }
 
-/** Reliability, as stated and after scaling. */
-function reliabilitySection({ reliability, temperature }: Assessment): Markup {
-  const curves = temperature === 1 ? { "as stated": reliability.stated } : {
-    "as stated": reliability.stated,
-    [`at temperature ${temperature.toFixed(2)}`]: reliability.atTemperature,
-  };
+/** Reliability and its numbers, as stated and after scaling. */
+function calibrationSection({ reliability, temperature, frames }: Assessment): Markup {
+  const scaled = `at temperature ${temperature.toFixed(2)}`;
+  const curves = temperature === 1
+    ? { "as stated": reliability.stated }
+    : { "as stated": reliability.stated, [scaled]: reliability.atTemperature };
+  const measures = [
+    ["expected calibration error", "expectedCalibrationError"],
+    ["Brier score (0.25: always one half)", "brierScore"],
+    ["log loss (0.693: always one half)", "logLoss"],
+  ] as const;
+  const table = tableOf(
+    ["", "as stated", scaled],
+    measures.map(([name, key]) => [
+      name,
+      metricText(frames.calibration[key]),
+      metricText(frames.calibrationAtTemperature[key]),
+    ]),
+  );
   return markup`<h3 class="below">Calibration</h3>
 <div class="grid two">
-${figure("Reliability: on the diagonal, probabilities mean what they say", plotReliability(curves))}
+${figure("On the diagonal, probabilities mean what they say", plotReliability(curves))}
+<div>${table}</div>
 </div>
 `;
 }
@@ -204,7 +218,7 @@ export function renderAssessment(report: AssessmentReport): string {
       ...assessments.map((assessment) =>
         markup`<h2>${assessment.data}</h2>
 ${generatorSection(assessment)}
-${reliabilitySection(assessment)}
+${calibrationSection(assessment)}
 ${robustnessSection(assessment)}`
       ),
     ],

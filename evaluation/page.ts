@@ -10,8 +10,8 @@ const POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'";
 export function page(
   { title, lead, sections, footer }: {
     readonly title: string;
-    readonly lead: string;
-    readonly sections: readonly Markup[];
+    readonly lead?: string;
+    readonly sections: readonly (Markup | undefined)[];
     readonly footer: string;
   },
 ): string {
@@ -26,7 +26,7 @@ export function page(
 </head>
 <body>
 <main>
-<header><h1>${title}</h1><p class="lead">${lead}</p></header>
+<header><h1>${title}</h1>${lead !== undefined && markup`<p class="lead">${lead}</p>`}</header>
 ${sections}
 <footer>${footer}</footer>
 </main>

@@ -1,6 +1,6 @@
 // A run's report: one HTML file that explains its numbers, needs no script and fetches nothing.
 
-import { markup, trusted } from "./markup.ts";
+import { page } from "./page.ts";
 import type { RunReport } from "./report_data.ts";
 import { sampleSection, settingsSection } from "./report_details.ts";
 import { countText } from "./report_format.ts";
@@ -10,10 +10,6 @@ import {
   scoreSection,
   trainingSection,
 } from "./report_sections.ts";
-import { reportStyle } from "./report_style.ts";
-
-/** What the page may do: show its own pictures and styles, and nothing else. */
-const POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'";
 
 /**
  * Renders the report of a run as one self-contained HTML page.
@@ -46,30 +42,19 @@ const POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'";
  * ```
  */
 export function renderReport(report: RunReport): string {
-  const lead = report.subtitle !== undefined && markup`<p class="lead">${report.subtitle}</p>`;
   const redraws = countText(report.summary.inDomain.interval.redraws);
-  return markup`<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="${POLICY}">
-<title>${report.title}</title>
-<style>${trusted(reportStyle)}</style>
-</head>
-<body>
-<main>
-<header><h1>${report.title}</h1>${lead}</header>
-${headlineSection(report.summary)}
-${caveatSection(report)}
-${scoreSection(report)}
-${trainingSection(report.metrics)}
-${sampleSection(report)}
-${settingsSection(report)}
-<footer>Written by CoRIT. Intervals are percentile bootstraps over source photographs (${redraws}
-redraws); they do not hold the spread between training seeds.</footer>
-</main>
-</body>
-</html>
-`.text;
+  return page({
+    title: report.title,
+    lead: report.subtitle,
+    sections: [
+      headlineSection(report.summary),
+      caveatSection(report),
+      scoreSection(report),
+      trainingSection(report.metrics),
+      sampleSection(report),
+      settingsSection(report),
+    ],
+    footer: "Written by CoRIT. Intervals are percentile bootstraps over source photographs " +
+      `(${redraws} redraws); they do not hold the spread between training seeds.`,
+  });
 }
