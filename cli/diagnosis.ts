@@ -179,8 +179,8 @@ export function adviceFinding(
         drivers.join(", ") || "none"
       }`,
       "AMD or Intel graphics: the Vulkan driver of Mesa (Debian and Ubuntu: apt install mesa-vulkan-drivers)",
-      "NVIDIA graphics: NVIDIA's own driver (apt install nvidia-driver; in a container, the NVIDIA Container " +
-        "Toolkit with the capability graphics: NVIDIA_DRIVER_CAPABILITIES=all) and apt install libvulkan1",
+      "NVIDIA graphics: NVIDIA's own driver (apt install nvidia-driver) and the Vulkan loader (libvulkan1);",
+      "  in a container, the NVIDIA Container Toolkit with NVIDIA_DRIVER_CAPABILITIES=all",
     );
     if (!adapter) {
       lines.push(
@@ -211,9 +211,9 @@ export function selfTestFinding(device: string, results: readonly SelfTestResult
     name: `self-test, ${device}`,
     lines: failures.length === 0
       ? [
-        `${kernels} kernels in ${results.length} examples agree with the reference to ${
-          largest.toExponential(1)
-        }`,
+        `${kernels} ${
+          kernels === 1 ? "kernel" : "kernels"
+        } in ${results.length} examples agree with the reference to ${largest.toExponential(1)}`,
       ]
       : failures.map(({ name, message }) => `${name}: ${message}`),
   };

@@ -39,6 +39,9 @@ const doctorOptions = defineOptions<DoctorOptions>({
   }),
 });
 
+/** Products of float16, whose factors keep eleven bits. */
+const ofHalf = { kernels: ["matmul"], tolerance: 2e-3 } as const;
+
 /** The limits of an adapter as a plain object: they are getters of its prototype. */
 function examined({ info, features, limits }: GPUAdapter): ExaminedAdapter {
   const names = Object.entries(
@@ -68,6 +71,10 @@ await runCommand(doctorOptions, async ({ values }) => {
     try {
       const executor = opened = await startWebGpu();
       tests.push(test("webgpu", () => selfTest(executor)));
+      if (adapter.features.has("shader-f16")) {
+        executor.halfProducts = true;
+        tests.push(test("webgpu, float16", () => selfTest(executor, ofHalf)));
+      }
     } catch (cause) {
       if (!(cause instanceof CoritError)) throw cause;
       failures.push("webgpu");

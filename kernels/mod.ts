@@ -7,6 +7,6 @@
 export * from "./kernel.ts";
 export * from "./expression/mod.ts";
 export { ReferenceExecutor } from "./reference/mod.ts";
-export { selfTest, type SelfTestResult } from "./self_test.ts";
+export { selfTest, type SelfTestOptions, type SelfTestResult } from "./self_test.ts";
 export * from "./wasm/mod.ts";
 export * from "./webgpu/mod.ts";

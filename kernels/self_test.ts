@@ -24,6 +24,14 @@ export interface SelfTestResult {
  */
 const TOLERANCE = 2e-5;
 
+/** What the self-test leaves out or allows. */
+export interface SelfTestOptions {
+  /** The kernels that are run; all by default. */
+  readonly kernels?: readonly KernelName[];
+  /** The difference that is allowed, relative to the largest number; 2e-5 by default, as float32 needs. */
+  readonly tolerance?: number;
+}
+
 /**
  * Runs every kernel family of an executor on a few shapes and compares with the reference executor.
  *
@@ -38,10 +46,12 @@ const TOLERANCE = 2e-5;
  * assert(results.every(({ failure }) => failure === undefined));
  * ```
  */
-export function selfTest(executor: Executor): SelfTestResult[] {
+export function selfTest(executor: Executor, options: SelfTestOptions = {}): SelfTestResult[] {
+  const { kernels = Object.keys(selfTestExamples) as KernelName[], tolerance = TOLERANCE } =
+    options;
   const reference = new ReferenceExecutor();
-  return (Object.keys(selfTestExamples) as KernelName[]).flatMap((kernel) =>
-    selfTestExamples[kernel].map((example) => test(executor, reference, kernel, example))
+  return kernels.flatMap((kernel) =>
+    selfTestExamples[kernel].map((example) => test(executor, reference, kernel, example, tolerance))
   );
 }
 
@@ -50,6 +60,7 @@ function test<Name extends KernelName>(
   reference: Executor,
   kernel: Name,
   example: Example<Name>,
+  tolerance: number,
 ): SelfTestResult {
   const line = { kernel, example: example.what };
   try {
@@ -57,12 +68,12 @@ function test<Name extends KernelName>(
     const expected = run(reference, kernel, example, data);
     const actual = run(executor, kernel, example, data);
     const error = Math.max(...expected.map((each, at) => largestError(actual[at], each)));
-    if (error <= TOLERANCE) return { ...line, error };
+    if (error <= tolerance) return { ...line, error };
     const failure = new NumericError(
       `${executor.name}: ${kernel} (${example.what}) is off by ${
         error.toExponential(1)
       } of the largest number, ` +
-        `more than float32 may be (${TOLERANCE})`,
+        `more than it may be (${tolerance})`,
     );
     return { ...line, error, failure };
   } catch (cause) {
