@@ -38,9 +38,11 @@ const MANY_COLUMNS = 32;
 /** Elements from which on few columns are long enough to be cut. */
 const LONG_COLUMN = 4 * COLUMN_SEGMENT;
 
-/** On a GPU, invocations that share a column, columns of a workgroup, and elements of a block. */
+/** On a GPU, invocations that share a column, and columns of a workgroup. */
 const STRIPS = 16;
 const STRIP_COLUMNS = 16;
+
+/** On a GPU, elements that are summed before their sum is added to those of the elements before. */
 export const STRIP_BLOCK = 8;
 
 /** Elements of a block where one invocation sums a column. */
