@@ -14,7 +14,7 @@ export type { TrainingEvent, TrainingListener } from "./events.ts";
 export { removeUnfinished, writeFileAtomically, writeFolderAtomically } from "./files.ts";
 export { GsnrProbe } from "./gsnr_probe.ts";
 export { readMetrics, type TrainingRow } from "./metrics_log.ts";
-export { testDetector, testElsewhere, type TestResult, type TrainingSummary } from "./results.ts";
+export { testDetector, type TestResult, type TrainingSummary } from "./results.ts";
 export { RunFolder } from "./run_folder.ts";
 export { type Validation } from "./scoring.ts";
 export { Session, type SessionStep } from "./session.ts";

@@ -4,12 +4,9 @@ import type { CoritDetector } from "../corit/detector.ts";
 import type { CropSet } from "../data/crop_set.ts";
 import { codecVersions } from "../data/image.ts";
 import {
-  evaluateForeignScores,
   evaluateScores,
   type Evaluation,
   familyRocCurves,
-  type ForeignEvaluation,
-  type ScoredSamples,
   STARTER_FAMILY_WEIGHTS,
 } from "../evaluation/protocol.ts";
 import type { RunReport, RunSummary } from "../evaluation/report_data.ts";
@@ -20,7 +17,6 @@ import { readMetrics } from "./metrics_log.ts";
 import type { RunFolder } from "./run_folder.ts";
 import { reportSamples } from "./samples.ts";
 import { scoreCrops, scoredSamples } from "./scoring.ts";
-import { familiesOf } from "./splits.ts";
 
 /** What a finished run came to: `summary.json`. */
 export interface TrainingSummary extends RunSummary {
@@ -53,35 +49,6 @@ export async function testDetector(
     ...(data === "starter" ? { weights: STARTER_FAMILY_WEIGHTS } : {}),
   });
   return { evaluation, scores };
-}
-
-/**
- * Scores data that are not a run's own by the protocol: in-domain as far as their families were trained on.
- *
- * @param sets Crops, together one data set.
- * @throws {DataError} where they lack a class.
- */
-export async function testElsewhere(
-  detector: CoritDetector,
-  sets: readonly CropSet[],
-  { families }: Pick<TrainingConfig, "families">,
-  threshold: number,
-): Promise<Evaluation | ForeignEvaluation> {
-  const parts: ScoredSamples[] = [];
-  for (const set of sets) {
-    const scores = await scoreCrops((images) => detector.probabilities(images), set);
-    parts.push(scoredSamples(scores, set));
-  }
-  const samples: ScoredSamples = {
-    scores: parts.flatMap((part) => Array.from(part.scores)),
-    labels: parts.flatMap((part) => Array.from(part.labels)),
-    families: parts.flatMap((part) => part.families),
-    sources: parts.flatMap((part) => part.sources),
-  };
-  const known = sets.flatMap(familiesOf).some((family) => families.includes(family));
-  return known
-    ? evaluateScores({ ...samples, trainedFamilies: families, threshold })
-    : evaluateForeignScores({ ...samples, threshold });
 }
 
 /** What the summary needs beside the test scores. */
