@@ -46,6 +46,7 @@ export function runEntry(
   note({
     kind: "kernels",
     name,
+    options,
     key: keyOf(options),
     inputs: inputs.map(viewOf),
     outputs: outputs.map(viewOf),

@@ -22,7 +22,9 @@ export interface KernelEntry {
   readonly kind: "kernels";
   /** The operation, `update`, `copyInto` or `fill`. */
   readonly name: string;
-  /** All that the result depends on besides the inputs, as text. */
+  /** All that the result depends on besides the inputs. */
+  readonly options: unknown;
+  /** The same as text. */
   readonly key: string;
   readonly inputs: readonly View[];
   readonly outputs: readonly View[];

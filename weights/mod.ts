@@ -66,3 +66,4 @@ export {
   installEsrgan,
   loadEsrgan,
 } from "./esrgan.ts";
+export { encodeOnnx, type EncodeOnnxOptions, saveOnnx } from "./onnx_export.ts";
