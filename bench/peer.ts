@@ -12,6 +12,8 @@ export type BenchDevice = "wasm" | "webgpu";
 export interface Peer extends AsyncDisposable {
   /** Milliseconds from its start to its first finished repetition, where it says so. */
   readonly firstMilliseconds?: number;
+  /** Bytes that it held in memory at most, where it says so. */
+  readonly peakBytes?: number;
   /** The milliseconds of one repetition, averaged over `count`. */
   run(count: number): Promise<number>;
 }
@@ -54,12 +56,14 @@ async function start(command: Deno.Command, name: string): Promise<Peer> {
     rest = rest.slice(end + 1);
     return text;
   };
-  let firstMilliseconds: number | undefined;
+  let firstMilliseconds: number | undefined, peakBytes: number | undefined;
   for (let text = await line(); text !== "ready"; text = await line()) {
     if (text.startsWith("first ")) firstMilliseconds = Number(text.slice(6));
+    if (text.startsWith("peak ")) peakBytes = Number(text.slice(5));
   }
   return {
     firstMilliseconds,
+    peakBytes,
     async run(count: number): Promise<number> {
       await input.write(new TextEncoder().encode(`run ${count}\n`));
       return Number(await line()) / count;
@@ -77,7 +81,8 @@ async function start(command: Deno.Command, name: string): Promise<Peer> {
 async function script(file: string, name: string, args: readonly string[]): Promise<Peer> {
   const address = new URL(`peers/${file}`, import.meta.url).href;
   const command = new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--quiet", "--no-check", address, ...args],
+    // A package that is named at run time would be written into the lock file.
+    args: ["run", "-A", "--quiet", "--no-check", "--no-lock", address, ...args],
     stdin: "piped",
     stdout: "piped",
   });
@@ -108,10 +113,15 @@ export async function onnxRuntimeWeb(
   return await script("onnxruntime_web.ts", name, [how, job]);
 }
 
-/** PyTorch 2.13.0 on the CPU, held to AVX2 as its own switches allow. */
-export async function pytorch(what: string, size: string, threads: number): Promise<Peer> {
-  const python = await pythonWith(["torch==2.13.0", "numpy"]);
-  const script = new URL("peers/pytorch_peer.py", import.meta.url).pathname;
+/** A peer that is a script of Python's, with packages as pip writes them, held to AVX2 as PyTorch's switches allow. */
+async function python(
+  file: string,
+  name: string,
+  packages: readonly string[],
+  args: readonly string[],
+): Promise<Peer> {
+  const command = await pythonWith(packages);
+  const script = new URL(`peers/${file}`, import.meta.url).pathname;
   const { OPENBLAS_CORETYPE: _core, OPENBLAS_L2_SIZE: _size, ...inherited } = Deno.env.toObject();
   const env = {
     ...inherited,
@@ -120,15 +130,33 @@ export async function pytorch(what: string, size: string, threads: number): Prom
     MKL_ENABLE_INSTRUCTIONS: "AVX2",
   };
   return await start(
-    new Deno.Command(python, {
-      args: [script, what, size, String(threads)],
+    new Deno.Command(command, {
+      args: [script, ...args],
       env,
       clearEnv: true,
       stdin: "piped",
       stdout: "piped",
     }),
-    "pytorch",
+    name,
   );
+}
+
+const backpackPackage = "backpack-for-pytorch==1.7.1";
+const torch = ["torch==2.13.0", "numpy"];
+
+/** PyTorch 2.13.0 on the CPU. */
+export async function pytorch(what: string, size: string, threads: number): Promise<Peer> {
+  return await python("pytorch_peer.py", "pytorch", torch, [what, size, String(threads)]);
+}
+
+/** PyTorch's own backward pass, or a tool for per-sample gradients on it; see peers/gsnr_peer.py. */
+export async function perSample(
+  how: "backward" | "vmap" | "opacus" | "backpack",
+  size: string,
+  threads: number,
+): Promise<Peer> {
+  const tools = { backward: [], vmap: [], opacus: ["opacus==1.6.0"], backpack: [backpackPackage] };
+  return await python("gsnr_peer.py", how, [...torch, ...tools[how]], [how, size, String(threads)]);
 }
 
 /** Peers by name, in the order of tables. */

@@ -5,7 +5,7 @@ import { z } from "zod";
 import { decodeImage, encodeJpeg, type Image, readImage } from "../data/image.ts";
 import { framesOf } from "../data/video.ts";
 import { ConfigError, CoritError, DataError, FileError } from "../errors.ts";
-import type { DetectionItem } from "../evaluation/detection_report.ts";
+import { type DetectionItem, mostPictures } from "../evaluation/detection_report.ts";
 import { heatmapPng } from "../evaluation/heatmap.ts";
 import { detect, type Detection, imageThreshold } from "../training/detection.ts";
 import { fileError, writeFileAtomically } from "../training/files.ts";
@@ -110,7 +110,7 @@ await runCommand(detectOptions, async ({ values, positional }) => {
     try {
       const heatmap = join(folder, maps.get(input.name)!);
       const { answer, item } = await look(input, heatmap, { trained, values });
-      if (item) items.push(item);
+      if (item) keepHighest(items, item);
       if (values.json) console.log(jsonLine(answer, trainedOn));
       else if (values.csv) console.log(csvRows(answer).join("\n"));
       else console.log(textLines(answer));
@@ -141,6 +141,17 @@ await runCommand(detectOptions, async ({ values, positional }) => {
     );
   }
 });
+
+/** Adds an item; of many, only the highest scores keep their pictures, so that memory does not grow with the folder. */
+function keepHighest(items: DetectionItem[], item: DetectionItem): void {
+  items.push(item);
+  if (items.length % mostPictures !== 0) return;
+  items.sort((a, b) => b.probability - a.probability);
+  for (let at = mostPictures; at < items.length; at++) {
+    const { pictures: _dropped, ...rest } = items[at];
+    items[at] = rest;
+  }
+}
 
 /** The pictures of an input: one, or a video's frames. */
 async function picturesOf(
@@ -195,11 +206,10 @@ async function itemOf(
     probability,
     threshold,
     seen: seenText(answer),
-    picture: await encodeJpeg(image, { quality: 85, chromaSubsampling: "4:4:4" }),
-    heatmap: await heatmapPng({
-      ...over,
-      shortestSide: Math.min(image.width, image.height),
-    }),
+    pictures: {
+      seen: await encodeJpeg(image, { quality: 85, chromaSubsampling: "4:4:4" }),
+      heatmap: await heatmapPng({ ...over, shortestSide: Math.min(image.width, image.height) }),
+    },
     ...(frames ? { frames: frames.map((frame) => [frame.seconds, frame.probability]) } : {}),
   };
 }

@@ -16,10 +16,8 @@ export interface DetectionItem {
   readonly threshold: number;
   /** What was looked at, in half a sentence. */
   readonly seen: string;
-  /** JPEG or PNG of what was looked at. */
-  readonly picture: Uint8Array;
-  /** The heat map over it, PNG. */
-  readonly heatmap: Uint8Array;
+  /** JPEG or PNG of what was looked at, and the heat map over it; absent where it is in the table alone. */
+  readonly pictures?: { readonly seen: Uint8Array; readonly heatmap: Uint8Array };
   /** A video's frames: seconds and probability of each. */
   readonly frames?: readonly (readonly [seconds: number, probability: number])[];
 }
@@ -39,11 +37,12 @@ export interface DetectionReport {
 }
 
 /** Items that are shown with their pictures: beyond, a page would be too large to open. */
-const mostPictures = 200;
+export const mostPictures = 200;
 
 function card(
-  { name, probability, threshold, seen, picture, heatmap, frames }: DetectionItem,
+  { name, probability, threshold, seen, pictures, frames }: DetectionItem,
 ): Markup {
+  if (!pictures) return markup``;
   const verdict = probability >= threshold ? "flagged" : "not flagged";
   const curve = frames && frames.length > 1 && plotLines({
     description: "Probability of being forged over the video",
@@ -59,11 +58,11 @@ function card(
     threshold.toFixed(3)
   })</span></h3>
 <div class="pictures whole">
-<figure><img alt="what was looked at" src="${pictureUri(picture)}"><figcaption>${
+<figure><img alt="what was looked at" src="${pictureUri(pictures.seen)}"><figcaption>${
     frames ? "the frame with the highest score" : "what was looked at"
   }</figcaption></figure>
 <figure><img alt="the detector's heat map over it" src="${
-    pictureUri(heatmap)
+    pictureUri(pictures.heatmap)
   }"><figcaption>heat map</figcaption></figure>
 </div>
 ${curve !== undefined && curve !== false && trusted(curve)}

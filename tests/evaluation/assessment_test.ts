@@ -134,20 +134,25 @@ Deno.test("an assessment scores frames and videos, and foreign data as foreign",
 
 Deno.test("a page of detections shows what failed, and refuses what is no picture", () => {
   const png = Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a);
-  const item = { probability: 0.7, threshold: 0.5, seen: "one window", picture: png, heatmap: png };
+  const item = { probability: 0.7, threshold: 0.5, seen: "one window" };
+  const pictures = { seen: png, heatmap: png };
   const report = {
     run: "runs/first",
     trainedOn: "Trained on swap.",
     validation: "In validation ...",
     failures: [{ name: "b.jpg", why: "damaged" }],
   };
-  const html = renderDetections({ ...report, items: [{ ...item, name: "<a>.jpg" }] });
+  const html = renderDetections({ ...report, items: [{ ...item, name: "<a>.jpg", pictures }] });
   for (
     const text of ["&lt;a&gt;.jpg", "b.jpg", "damaged", "1 flagged", "no proof", "Trained on swap."]
   ) assertEquals(html.includes(text), true, text);
   const gif = new TextEncoder().encode("GIF89a");
   assertThrows(
-    () => renderDetections({ ...report, items: [{ ...item, name: "a", picture: gif }] }),
+    () =>
+      renderDetections({
+        ...report,
+        items: [{ ...item, name: "a", pictures: { ...pictures, seen: gif } }],
+      }),
     Error,
     "neither PNG nor JPEG",
   );
