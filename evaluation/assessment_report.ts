@@ -133,22 +133,23 @@ function calibrationSection({ reliability, temperature, frames }: Assessment): M
     ? { "as stated": reliability.stated }
     : { "as stated": reliability.stated, [scaled]: reliability.atTemperature };
   const measures = [
-    ["expected calibration error", "expectedCalibrationError"],
-    ["Brier score (0.25: always one half)", "brierScore"],
-    ["log loss (0.693: always one half)", "logLoss"],
+    ["calibration error", "expectedCalibrationError"],
+    ["Brier score", "brierScore"],
+    ["log loss", "logLoss"],
   ] as const;
   const table = tableOf(
-    ["", "as stated", scaled],
+    ["", ...Object.keys(curves)],
     measures.map(([name, key]) => [
       name,
-      metricText(frames.calibration[key]),
-      metricText(frames.calibrationAtTemperature[key]),
+      ...[frames.calibration, frames.calibrationAtTemperature].slice(0, Object.keys(curves).length)
+        .map((calibration) => metricText(calibration[key])),
     ]),
   );
   return markup`<h3 class="below">Calibration</h3>
 <div class="grid two">
 ${figure("On the diagonal, probabilities mean what they say", plotReliability(curves))}
-<div>${table}</div>
+<div class="beside">${table}<p class="about">Who always says one half has a Brier score of 0.25 and a log loss
+of 0.693.</p></div>
 </div>
 `;
 }

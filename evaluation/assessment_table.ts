@@ -34,7 +34,7 @@ export const metricHeads: readonly string[] = [
   "TPR@1%",
   "TPR@5%",
   "ECE",
-  "ECE scaled",
+  "scaled",
   "real",
   "fake",
 ];

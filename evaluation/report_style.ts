@@ -71,6 +71,8 @@ table { border-collapse: collapse; width: 100%; font-size: 14px; font-variant-nu
 th, td { padding: 8px 10px; text-align: right; border-bottom: 1px solid var(--line); white-space: nowrap; }
 th { color: var(--muted); font-weight: 600; font-size: 12.5px; vertical-align: bottom; }
 th:first-child, td:first-child { text-align: left; }
+.scroll th, .scroll td { padding: 8px 7px; }
+.beside .below { margin: 0 0 10px; }
 tr:last-child td { border-bottom: 0; }
 tr.over td { font-weight: 650; }
 tr.over.in td { background: var(--accent-soft); }
