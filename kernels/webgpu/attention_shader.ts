@@ -53,8 +53,12 @@ export function attentionGrid(
   return gridOf(Math.ceil(batch * heads * Math.ceil(tokens / owned) / invocations));
 }
 
+/** The multiply-adds of the scores from which on it pays to compile the largest tile. */
+const WORTHWHILE = 5e6;
+
 /** Tokens that an invocation owns, and those of a block, by the name of the way. */
 const tileSizes = {
+  "11x11": { owned: 11, block: 11 },
   "8x8": { owned: 8, block: 8 },
   "4x8": { owned: 4, block: 8 },
   "4x4": { owned: 4, block: 4 },
@@ -64,19 +68,22 @@ const tileSizes = {
 export function attentionTile(
   executor: WebGpuLauncher,
   operation: "attention" | "attentionBackward",
-  { tokens, headWidth, causal }: AttentionLayout,
+  { batch, tokens, heads, headWidth, causal }: AttentionLayout,
   wide: readonly WebGpuBinding[],
 ): AttentionTile {
   const { software, choices } = executor;
   const vectors = headWidth % 4 === 0 && wide.every(({ first }) => first % 4 === 0);
-  // On a CPU loads decide, so tiles are large (8 x 8 is a fifth faster than 4 x 8), but single loads make large tiles slow to
-  // compile. It computes eight invocations as one vector.
+  // On a CPU loads decide, so tiles are large (8 x 8 is a fifth faster than 4 x 8, 11 x 11 twice as fast as that, but no faster
+  // for the gradient, which keeps twice as many sums), but single loads make large tiles slow to compile. It computes eight
+  // invocations as one vector.
+  const isLarge = operation === "attention" && tokens > 8 &&
+    batch * heads * tokens ** 2 * headWidth >= WORTHWHILE;
   const way = vectors
     ? choices.choose(
       operation,
       `${lengthClass(tokens)} tokens of ${lengthClass(headWidth)}`,
-      ["8x8", "4x8", "4x4"] as const,
-      software ? "8x8" : "4x4",
+      ["11x11", "8x8", "4x8", "4x4"] as const,
+      !software ? "4x4" : isLarge ? "11x11" : "8x8",
     )
     : "4x4";
   return { ...tileSizes[way], invocations: software ? 8 : 64, vectors, causal };
