@@ -1,273 +1,16 @@
 // Statistics of single units' gradients against a plain loop of backward passes, one unit at a time.
 
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { checkpoint, customGradient, gradients, perSampleStatistics } from "../../autograd/mod.ts";
+import { customGradient, gradients, perSampleStatistics } from "../../autograd/mod.ts";
 import { GradientError, ShapeError } from "../../errors.ts";
-import {
-  BatchNorm2d,
-  Conv2d,
-  GroupNorm,
-  LayerNorm,
-  Linear,
-  type Module,
-  PatchEmbedding,
-  TransformerBlock,
-  VisionTransformer,
-} from "../../nn/mod.ts";
-import {
-  convTranspose2d,
-  crossEntropy,
-  type Device,
-  embedding,
-  executorOf,
-  gelu,
-  layerNorm,
-  matmul,
-  narrow,
-  RandomStream,
-  rmsNorm,
-  scoped,
-  slice,
-  type Tensor,
-  tensor,
-} from "../../tensor/mod.ts";
+import * as layers from "../../nn/mod.ts";
+import { BatchNorm2d, Conv2d, Module } from "../../nn/mod.ts";
+import { type Device, executorOf, scoped, slice, type Tensor, tensor } from "../../tensor/mod.ts";
+import { allDevices } from "../conformance/devices.ts";
+import { type Case, cases, kinds, numbers, samples, weigh } from "./per_sample_cases.ts";
 
 /** What is allowed between sums and a loop's, relative to the largest element of each. */
-const tolerances: readonly (readonly [Device, number])[] = [["reference", 1e-9], ["wasm", 1e-4]];
-
-/** A computation of one loss for each sample. */
-interface Case {
-  readonly name: string;
-  /** Parameters, and the losses of the samples `first` to `first + count - 1`. */
-  make(device: Device): {
-    readonly targets: readonly Tensor[];
-    readonly losses: (first: number, count: number) => Tensor;
-  };
-}
-
-const samples = 6;
-
-function numbers(shape: readonly number[], seed: number, device: Device): Tensor {
-  const values = new Float32Array(shape.reduce((a, b) => a * b, 1));
-  new RandomStream(seed).fillNormal(values);
-  return tensor(values, { shape, device, dtype: executorOf(device).defaultDType });
-}
-
-/** One number for each sample that depends on every element in another way. */
-function weigh(y: Tensor, seed = 9): Tensor {
-  const [count] = y.shape;
-  const weights = numbers([1, ...y.shape.slice(1)], seed, y.device);
-  return y.mul(weights).add(y.mul(y).mul(0.3)).reshape([count, -1]).sum(1);
-}
-
-/** A function of a batch of inputs and of parameters that are given by their shapes. */
-function ofShapes(
-  name: string,
-  inputShape: readonly number[],
-  shapes: readonly (readonly number[])[],
-  compute: (x: Tensor, parameters: readonly Tensor[], first: number) => Tensor,
-): Case {
-  return {
-    name,
-    make(device) {
-      const x = numbers([samples, ...inputShape], 1, device);
-      const targets = shapes.map((shape, at) => numbers(shape, 20 + at, device));
-      return {
-        targets,
-        losses: (first, count) => weigh(compute(narrow(x, 0, first, count), targets, first)),
-      };
-    },
-  };
-}
-
-/** A layer or model over a batch of inputs. */
-function ofModule<Kind extends Module>(
-  name: string,
-  inputShape: readonly number[],
-  create: (device: Device) => Kind,
-  forward: (module: Kind, x: Tensor, first: number, count: number) => Tensor,
-): Case {
-  return {
-    name,
-    make(device) {
-      const module = create(device);
-      const named = [...module.namedParameters().values()];
-      // Initial biases and scales of 0 and 1 would hide mistakes.
-      named.forEach((parameter, at) => {
-        const noise = numbers(parameter.shape, at, device).mul(0.1);
-        parameter.value = parameter.value.add(noise).detach();
-      });
-      const x = numbers([samples, ...inputShape], 1, device).detach();
-      return {
-        targets: named.map((parameter) => parameter.value),
-        losses: (first, count) => forward(module, narrow(x, 0, first, count), first, count),
-      };
-    },
-  };
-}
-
-const cases: readonly Case[] = [
-  ofModule(
-    "linear with bias, one row a sample",
-    [4],
-    (device) => new Linear(4, 3, { random: 0, device }),
-    (layer, x) => weigh(layer.forward(x)),
-  ),
-  ofModule(
-    "linear over tokens",
-    [5, 7],
-    (device) => new Linear(7, 9, { random: 0, device }),
-    (layer, x) => weigh(layer.forward(x, "gelu")),
-  ),
-  ofModule(
-    "linear without bias over a grid of tokens",
-    [2, 3, 4],
-    (device) => new Linear(4, 6, { random: 0, device, bias: false }),
-    (layer, x) => weigh(layer.forward(x)),
-  ),
-  ofShapes(
-    "a matrix that is not transposed",
-    [3, 4],
-    [[4, 5], [5]],
-    (x, [w, bias]) => matmul(x, w, { bias }),
-  ),
-  ofShapes("a matrix on the left, shared by the batch", [4, 3], [[5, 4]], (x, [w]) => matmul(w, x)),
-  ofShapes(
-    "a transposed matrix on the left",
-    [3, 4],
-    [[4, 5]],
-    (x, [w]) => matmul(w, x, { transposeA: true, transposeB: true }),
-  ),
-  ofShapes("one matrix a head", [2, 3, 4], [[2, 4, 5]], (x, [w]) => matmul(x, w)),
-  ofShapes(
-    "tokens first: the units on the second axis",
-    [3, 4],
-    [[4, 5], [5]],
-    (x, [w, bias]) => matmul(x.permute([1, 0, 2]), w, { bias }).permute([1, 0, 2]),
-  ),
-  ofShapes(
-    "tokens as rows of one matrix",
-    [3, 4],
-    [[4, 5]],
-    (x, [w]) => matmul(x.reshape([-1, 4]), w).reshape([x.shape[0], 3, 5]),
-  ),
-  ofModule(
-    "layer norm",
-    [5, 7],
-    (device) => new LayerNorm(7, { device }),
-    (layer, x) => weigh(layer.forward(x)),
-  ),
-  ofShapes("layer norm with a scale alone", [5, 7], [[7]], (x, [scale]) => layerNorm(x, { scale })),
-  ofShapes("root mean square norm", [7], [[7]], (x, [scale]) => rmsNorm(x, { scale })),
-  ofModule(
-    "convolution",
-    [2, 6, 5],
-    (device) => new Conv2d(2, 3, 3, { random: 0, device, stride: 2, padding: 1 }),
-    (layer, x) => weigh(layer.forward(x)),
-  ),
-  ofModule(
-    "convolution in groups",
-    [4, 5, 5],
-    (device) => new Conv2d(4, 6, 3, { random: 0, device, groups: 2 }),
-    (layer, x) => weigh(layer.forward(x)),
-  ),
-  ofShapes(
-    "transposed convolution",
-    [3, 4, 4],
-    [[3, 2, 3, 3], [2]],
-    (x, [weight, bias]) => convTranspose2d(x, weight, { bias, stride: 2 }),
-  ),
-  ofModule(
-    "group norm",
-    [4, 3, 3],
-    (device) => new GroupNorm(2, 4, { device }),
-    (layer, x) => weigh(layer.forward(x)),
-  ),
-  ofModule(
-    "batch norm by running statistics",
-    [3, 4, 4],
-    (device) => new BatchNorm2d(3, { device }).evaluate(),
-    (layer, x) => weigh(layer.forward(x)),
-  ),
-  ofModule(
-    "patch embedding",
-    [3, 8, 8],
-    (device) => new PatchEmbedding(4, 6, { random: 0, device, inputs: ["rgb", "log-dct"] }),
-    (layer, x) => weigh(layer.forward(x)),
-  ),
-  ofShapes(
-    "an embedding table, indices within a sample repeating",
-    [1],
-    [[5, 3]],
-    (x, [table], first) => {
-      const index = Int32Array.from(
-        { length: 4 * x.shape[0] },
-        (_, at) => ((4 * first + at) ** 2) % 5,
-      );
-      return embedding(table, tensor(index, { shape: [x.shape[0], 4], device: x.device }))
-        .mul(x.reshape([-1, 1, 1]));
-    },
-  ),
-  ofShapes(
-    "a class token and positions",
-    [3, 4],
-    [[1, 1, 4], [1, 4, 4]],
-    (x, [token, positions]) => {
-      const tokens = token.expand([x.shape[0], 1, 4]);
-      return tokens.add(x.sum(1, { keepAxes: true }).mul(tokens)).add(positions).tanh();
-    },
-  ),
-  ofShapes(
-    "a weight used twice",
-    [3, 4],
-    [[4, 4]],
-    (x, [w]) => matmul(gelu(matmul(x, w)), w, { transposeB: true }),
-  ),
-  ofShapes(
-    "a weight tied to a table, and a scale used twice",
-    [4],
-    [[5, 4], [4]],
-    (x, [w, scale], first) => {
-      const index = Int32Array.from({ length: x.shape[0] }, (_, at) => (first + at) % 3);
-      const rows = embedding(w, tensor(index, { device: x.device }));
-      return matmul(x.mul(scale).add(rows).tanh().mul(scale), w, { transposeB: true });
-    },
-  ),
-  ofShapes("a weight multiplied by itself elementwise", [4], [[4]], (x, [w]) => {
-    const y = x.mul(w);
-    return y.mul(w);
-  }),
-  ofModule(
-    "a checkpointed transformer block",
-    [5, 8],
-    (device) => new TransformerBlock(8, 2, { random: 0, device, layerScale: 0.5 }),
-    (block, x) => {
-      const captured = [...block.namedParameters().values()].map(({ value }) => value);
-      return weigh(checkpoint((y) => block.forward(y), [x], captured));
-    },
-  ),
-  ofModule(
-    "a small vision transformer",
-    [3, 16, 16],
-    (device) =>
-      VisionTransformer.create({
-        imageSize: 16,
-        patchSize: 8,
-        width: 16,
-        heads: 2,
-        depth: 2,
-        mlpRatio: 2,
-        layerScale: 0.3,
-        classes: 3,
-        device,
-      }),
-    (vit, x, first, count) => {
-      const labels = Int32Array.from({ length: count }, (_, at) => (first + at) % 3);
-      const target = tensor(labels, { device: x.device });
-      return crossEntropy(vit.forward(x), target, { reduction: "none" });
-    },
-  ),
-];
+const toleranceOf = (device: Device): number => device === "reference" ? 1e-9 : 1e-4;
 
 function largest(values: ArrayLike<number>): number {
   return Array.from(values).reduce((most, value) => Math.max(most, Math.abs(value)), 0);
@@ -307,7 +50,8 @@ function loop(
   return byTarget;
 }
 
-for (const [device, tolerance] of tolerances) {
+for (const device of allDevices) {
+  const tolerance = toleranceOf(device);
   for (const each of cases) {
     Deno.test(`${device}: ${each.name} has the statistics of single backward passes`, () => {
       scoped(() => {
@@ -349,6 +93,42 @@ for (const [device, tolerance] of tolerances) {
     });
   }
 }
+
+Deno.test("every kind of layer there is has gone through a case", () => {
+  const missing = Object.entries(layers)
+    .filter(([, each]) => typeof each === "function" && each.prototype instanceof Module)
+    .map(([name]) => name)
+    // Abstract, and one whose operations are a case of their own.
+    .filter((name) => !["RandomMask", "SingularComponent"].includes(name) && !kinds.has(name));
+  assertEquals(missing, []);
+});
+
+Deno.test("GSNR of units is that of a loop, for every device", () => {
+  for (const device of allDevices) {
+    scoped(() => {
+      const made = cases.at(-1)!.make(device);
+      const found = perSampleStatistics(made.losses(0, samples), made.targets);
+      const single = loop(made, 1);
+      const ratios = (sums: ArrayLike<number>, squares: ArrayLike<number>) =>
+        Array.from(sums, (sum, at) => {
+          const mean = sum / samples, noise = (squares[at] - sum * mean) / (samples - 1);
+          return noise > 0 ? (mean * mean - noise / samples) / noise : 0;
+        });
+      // Where an element's noise is rounding there is no ratio to compare.
+      found.forEach(({ sum, squares }, at) => {
+        const columns = (f: (value: number) => number) =>
+          single[at][0].map((_, i) => single[at].reduce((total, unit) => total + f(unit[i]), 0));
+        const expectedSquares = columns((value) => value * value);
+        const floor = largest(expectedSquares) * 1e-3;
+        const expected = ratios(columns((value) => value), expectedSquares);
+        ratios(sum.dataSync(), squares!.dataSync()).forEach((ratio, i) => {
+          if (expectedSquares[i] < floor || Math.abs(expected[i]) > 10) return;
+          assert(Math.abs(ratio - expected[i]) < 10 * toleranceOf(device), `${device} ${at} ${i}`);
+        });
+      });
+    });
+  }
+});
 
 Deno.test("a target that no loss depends on has statistics of zero", () => {
   const x = tensor([[1], [2]]), w = tensor([[3]]), other = tensor([1, 2]);
