@@ -134,8 +134,8 @@ function testedText({ path, trained: { best, folder }, assessments }: Tested): s
 /** The tables of several detectors, for each data set. */
 function tablesText(all: readonly Tested[], data: readonly string[]): string {
   return data.flatMap((name, at) => {
-    const rows: TrainedOn[] = all.map(({ path, assessments }) => ({
-      name: path,
+    const rows: TrainedOn[] = all.map(({ path, trained, assessments }) => ({
+      name: `${trained.folder.config.families.join(" + ")} (${path})`,
       scores: assessments[at].generators,
     }));
     return (["accuracy", "averagePrecision", "auc"] as const).map((metric) => {
