@@ -13,6 +13,7 @@ import { benchGsnr } from "./bench_gsnr.ts";
 import { benchInference } from "./bench_inference.ts";
 import { benchMatmul } from "./bench_matmul.ts";
 import { benchRoofline } from "./bench_roofline.ts";
+import { benchParity } from "./bench_parity.ts";
 import { benchScaling } from "./bench_scaling.ts";
 import { benchVit } from "./bench_vit.ts";
 import { machine } from "./machine.ts";
@@ -41,6 +42,7 @@ const benches: Readonly<Record<string, (settings: BenchSettings) => Promise<Row[
 
 /** Those that run on WebGPU too. */
 const onWebGpu = ["matmul", "vit", "roofline"];
+  parity: benchParity,
 
 const definition = defineOptions<{
   json: boolean;
@@ -103,6 +105,7 @@ const definition = defineOptions<{
 });
 
 /** `--peers` alone means all of them. */
+    { command: "deno task bench parity", does: "others' networks here and in their runtimes" },
 function withPeerNames(args: readonly string[]): string[] {
   return args.map((arg, at) => {
     const next = args[at + 1];

@@ -67,3 +67,5 @@ export {
   loadEsrgan,
 } from "./esrgan.ts";
 export { encodeOnnx, type EncodeOnnxOptions, saveOnnx } from "./onnx_export.ts";
+export { type OnnxBlocks, readOnnxBlocks, withOutputs } from "./onnx_blocks.ts";
+export { type LinearHeadOptions, loadLinearHead } from "./linear_head.ts";
