@@ -15,6 +15,9 @@ import { benchMatmul } from "./bench_matmul.ts";
 import { benchRoofline } from "./bench_roofline.ts";
 import { benchParity } from "./bench_parity.ts";
 import { benchScaling } from "./bench_scaling.ts";
+import { benchListing } from "./bench_listing.ts";
+import { benchLoader } from "./bench_loader.ts";
+import { benchPreprocessing } from "./bench_preprocessing.ts";
 import { benchVit } from "./bench_vit.ts";
 import { machine } from "./machine.ts";
 import type { BenchDevice } from "./peer.ts";
@@ -32,6 +35,9 @@ export interface BenchSettings {
 const benches: Readonly<Record<string, (settings: BenchSettings) => Promise<Row[]>>> = {
   matmul: benchMatmul,
   vit: benchVit,
+  loader: benchLoader,
+  listing: benchListing,
+  preprocessing: benchPreprocessing,
   inference: benchInference,
   clip: benchClip,
   gsnr: benchGsnr,

@@ -1,5 +1,7 @@
 // The command behind `deno task train`: trains a detector and shows how it goes.
 
+import { problemLines } from "../data/problem.ts";
+import { dataReportText } from "../data/report_text.ts";
 import { ConfigError } from "../errors.ts";
 import { trainingOptions } from "../training/config_table.ts";
 import type { TrainingConfig } from "../training/config.ts";
@@ -44,6 +46,16 @@ function show(): { onEvent: (event: TrainingEvent) => void; stop: () => void } {
           bar = progress({ total: event.total, label: event.what, fields: [] });
         }
         bar?.update(event.done);
+        break;
+      case "found":
+        stop();
+        console.log(`${dataReportText(event.report)}\n`);
+        break;
+      case "skipped":
+        stop();
+        console.log(
+          ["Left out, since they cannot be read:", ...problemLines(event.problems), ""].join("\n  "),
+        );
         break;
       case "ready":
         stop();

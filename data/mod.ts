@@ -11,6 +11,8 @@ export { gaussianBlur } from "./blur.ts";
 export { cacheFolder, writeAtomically } from "./cache.ts";
 export * from "./crop_set.ts";
 export { readCropSet, writeCropSet } from "./crop_set_file.ts";
+export { CLIP_DEVIATION, CLIP_MEAN, clipPlanes, clipSquare } from "./clip_preprocess.ts";
+export { resizeLikePillow } from "./pillow_resize.ts";
 export { type DataReport, lookAtData, type LookOptions } from "./look.ts";
 export { listData, type ListedData, type ListOptions } from "./list_data.ts";
 export { type PictureKind, PictureList, type SplitName } from "./picture_list.ts";

@@ -265,7 +265,7 @@ function labelsOf(list: PictureList, size: number, familyNames: readonly string[
     if (number === undefined) numbers.set(list.sources[row], number = numbers.size);
     arrays.sources[row] = number;
   }
-  if (isPaired(arrays.labels, arrays.sources, numbers.size)) arrays.pairs.set(arrays.sources);
+  pairUp(arrays, numbers.size);
   shareReal(arrays, familyNames.length);
   return arrays;
 }
@@ -274,15 +274,24 @@ function shared(length: number): Uint8Array {
   return new Uint8Array(new SharedArrayBuffer(length));
 }
 
-/** Whether every source has exactly one real and one forged picture. */
-function isPaired(labels: Uint8Array, sources: Int32Array, count: number): boolean {
+/**
+ * Gives a real and a forged picture of one source its number, where no source has two of a class and every forged picture has
+ * a real one.
+ */
+function pairUp(
+  { labels, sources, pairs }: { labels: Uint8Array; sources: Int32Array; pairs: Int32Array },
+  count: number,
+): void {
   const seen = new Uint8Array(count);
   for (let row = 0; row < labels.length; row++) {
     const bit = 1 << labels[row];
-    if (seen[sources[row]] & bit) return false;
+    if (seen[sources[row]] & bit) return;
     seen[sources[row]] |= bit;
   }
-  return seen.every((bits) => bits === 3);
+  if (seen.includes(2)) return;
+  for (let row = 0; row < labels.length; row++) {
+    if (seen[sources[row]] === 3) pairs[row] = sources[row];
+  }
 }
 
 /**

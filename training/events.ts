@@ -1,5 +1,7 @@
 // What a training tells while it runs; a terminal, a test or a page shows it.
 
+import type { DataReport } from "../data/look.ts";
+import type { DataProblem } from "../data/problem.ts";
 import type { GroupGsnr } from "../instruments/gsnr.ts";
 import type { Profile } from "../tensor/profile.ts";
 import type { BestValidation } from "./checkpoint.ts";
@@ -28,6 +30,10 @@ export type TrainingEvent =
   }
   /** A part of the data was made or read. */
   | { readonly kind: "data"; readonly what: string; readonly done: number; readonly total: number }
+  /** What a data set holds, before its pictures are decoded. */
+  | { readonly kind: "found"; readonly report: DataReport }
+  /** Pictures that cannot be read were left out. */
+  | { readonly kind: "skipped"; readonly problems: readonly DataProblem[] }
   /** Everything is there; the first step comes next. */
   | {
     readonly kind: "ready";

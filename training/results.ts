@@ -60,6 +60,8 @@ export interface RunFacts {
   readonly steps: number;
   readonly seconds: number;
   readonly computing: Computing;
+  /** What is to be said of the data. */
+  readonly dataNotes: readonly string[];
 }
 
 /** Writes a run's report and summary. */
@@ -93,7 +95,7 @@ export async function writeResults(
     samples: await reportSamples(detector, test, scores),
     seeds: { seed: folder.config.seed, splitSeed: folder.config.splitSeed },
     versions: versionsOf(facts.computing),
-    notes: notesOf(summary, folder.config),
+    notes: [...notesOf(summary, folder.config), ...facts.dataNotes],
     command: `deno task train --config ${folder.path}/config.json --out runs/again`,
   };
   await folder.writeResults(summary, renderReport(report));

@@ -47,13 +47,14 @@ export async function reportSamples(
     for (const index of order.subarray(0, samplesPerFamily)) {
       const forged = members[index], real = realOf.get(pairs[forged])!;
       const mask = set.mask(forged);
+      const image = await set.load(forged);
       samples.push({
         family,
-        realPng: await encodePng(set.image(real)),
-        forgedPng: await encodePng(set.image(forged)),
+        realPng: await encodePng(await set.load(real)),
+        forgedPng: await encodePng(image),
         maskPng: await encodePng(greyImage(mask, set.size)),
         wholeFrame: mask.every((share) => share === 1),
-        ...await heatmaps(detector, set.image(forged)),
+        ...await heatmaps(detector, image),
         score: scores[forged],
         realScore: scores[real],
       });

@@ -4,6 +4,7 @@ import type { CropSet } from "../data/crop_set.ts";
 import { type DataReport, lookAtData } from "../data/look.ts";
 import type { PictureKind, SplitName } from "../data/picture_list.ts";
 import type { DataProblem } from "../data/problem.ts";
+import { dataWarnings } from "../data/report_text.ts";
 import { type DataParts, openData, type OpenedData, readData } from "../data/read_data.ts";
 import { DataError } from "../errors.ts";
 import {
@@ -58,14 +59,6 @@ export type DataConfig =
 
 /** Told how far the data are. */
 export type DataListener = (progress: StarterProgress) => void;
-
-/** What a data set of one's own came to, beside its crops. */
-export interface DataFindings {
-  /** What was found, before any picture was decoded. */
-  readonly report: DataReport;
-  /** What was left out since it cannot be read. */
-  readonly skipped: readonly DataProblem[];
-}
 
 /** Who is told what was found: the report before the pictures are decoded, what was skipped afterwards. */
 export interface FindingsListener {
@@ -144,6 +137,17 @@ export async function readElsewhere(
   // Parts without one of the classes are no mistake here: they are scored together.
   const parts = await read(config, data, onProgress, (_, split) => wanted.includes(split), []);
   return wanted.map((split) => parts[split]).filter(({ count }) => count > 0);
+}
+
+/** What the report of a run must say of its data. */
+export function dataNotesOf(report: DataReport): string[] {
+  const { layout, notes, splits, looked, pictures } = report;
+  return [
+    `Data: ${[layout, ...notes].join("; ")}; ${splits}.`,
+    ...dataWarnings(report).map((warning) =>
+      `Of ${looked} files of ${pictures} that were looked at before training: ${warning}.`
+    ),
+  ];
 }
 
 /** Counts a part. */

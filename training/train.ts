@@ -22,7 +22,7 @@ import { makeDetector } from "./model.ts";
 import { testDetector, type TrainingSummary, writeResults } from "./results.ts";
 import { RunFolder } from "./run_folder.ts";
 import { Session } from "./session.ts";
-import { countSplit, familiesOf, makeSplits, type Splits } from "./splits.ts";
+import { countSplit, dataNotesOf, familiesOf, makeSplits, type Splits } from "./splits.ts";
 import type { TensorBoardLog } from "./tensorboard.ts";
 import { recordedChoices, recordKernels } from "./tuned_choices.ts";
 
@@ -146,8 +146,21 @@ async function run(
     taps: detector.parts?.hri ? detector.parts.taps : [],
     from: checkpoint?.state.step ?? 0,
   });
+  const dataNotes: string[] = [];
   const splits = options.splits ??
-    await orInterrupted(makeSplits(config, (part) => onEvent({ kind: "data", ...part })), signal);
+    await orInterrupted(
+      makeSplits(config, (part) => onEvent({ kind: "data", ...part }), {
+        onReport: (report) => {
+          dataNotes.push(...dataNotesOf(report));
+          onEvent({ kind: "found", report });
+        },
+        onSkipped: (problems) => {
+          dataNotes.push(`${problems.length} pictures that cannot be read were left out.`);
+          onEvent({ kind: "skipped", problems });
+        },
+      }),
+      signal,
+    );
   using session = new Session(config, splits, detector);
   if (checkpoint) session.restore(checkpoint);
   const twins = hasTwins(splits.train);
@@ -189,7 +202,8 @@ async function run(
     await writeFileAtomically(trace, profile.chromeTrace());
     onEvent({ kind: "profile", profile, trace });
   }
-  return { folder, summary: await finish(folder, splits, session, course, computing, options) };
+  const summary = await finish(folder, splits, session, course, computing, dataNotes, options);
+  return { folder, summary };
 }
 
 /** The loop over the steps. */
@@ -338,6 +352,7 @@ async function finish(
   session: Session,
   course: Course,
   computing: Computing,
+  dataNotes: readonly string[],
   { onEvent = () => {} }: TrainOptions,
 ): Promise<TrainingSummary> {
   const { detector, stopped, step: steps } = session;
@@ -349,7 +364,7 @@ async function finish(
   onEvent({ kind: "phase", name: "test" });
   const result = await testDetector(detector, splits.test, folder.config, best.threshold);
   onEvent({ kind: "phase", name: "report" });
-  const facts = { folder, detector, best, stopped, steps, seconds, computing };
+  const facts = { folder, detector, best, stopped, steps, seconds, computing, dataNotes };
   const summary = await writeResults(result, splits.test, facts);
   using board = await boardOf(folder, steps);
   board?.appendSummary(summary);
