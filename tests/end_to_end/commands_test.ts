@@ -10,10 +10,12 @@ import {
 } from "@std/assert";
 import sharp from "sharp";
 import { encodePng } from "../../data/image.ts";
+import { starterPhotographs } from "../../data/photographs.ts";
 import { DataError } from "../../errors.ts";
 import { parseTrainingConfig } from "../../training/config.ts";
 import { train } from "../../training/train.ts";
 import { inFolder, run, tiny, writePictures } from "./command.ts";
+import { openOnnx, openWeights, recognizeNaming } from "../../weights/mod.ts";
 
 /** Whether a path is there. */
 function exists(path: string): boolean {
@@ -174,6 +176,28 @@ Deno.test("train, evaluate and detect, one after another, say the same of the sa
     assertEquals(listed.stdout, detected.stdout);
     const nothing = await run("detect", [out, "-"], {}, new Uint8Array(0));
     assertStringIncludes(nothing.stderr, "DataError: standard input: expected a picture, or paths");
+
+    // Faces alone: the largest of each picture, and a line where there is none.
+    const [portrait] = await starterPhotographs();
+    const alone = ["--faces=largest", "--json", `--heatmaps=${folder}/maps`];
+    const faces = await run("detect", [out, portrait.path, large, ...alone]);
+    assertEquals(faces.code, 1);
+    const face = JSON.parse(faces.stdout);
+    assertEquals(face.image, portrait.path);
+    assert(face.lookedAt.width === face.lookedAt.height && face.lookedAt.width < 128);
+    assertStringIncludes(faces.stderr, `DataError: ${large}: no face was found`);
+
+    // The detector and its encoder, for other runtimes.
+    const whole = await run("export", [out]);
+    assertEquals(whole.code, 0, whole.stderr);
+    using graph = await openOnnx(`${out}/detector.onnx`);
+    assert([...graph.shapes.values()].some((shape) => shape.length === 2));
+    const encoder = await run("export", [out, "--format=safetensors"]);
+    assertEquals(encoder.code, 0, encoder.stderr);
+    {
+      using source = await openWeights(`${out}/encoder.safetensors`);
+      assertEquals(recognizeNaming(source.shapes.keys()).name, "timm");
+    }
 
     // What cannot be looked at is a line each; the others are looked at all the same.
     const empty = `${folder}/empty.jpg`, cut = `${folder}/cut.png`, text = `${folder}/text.jpg`;
