@@ -29,10 +29,14 @@ export const landmarkInput = 112;
 const meanColour = Float32Array.of(122.782, 117.001, 104.298);
 
 /** Three convolutions, each added to those before it. */
-class DenseBlock extends Module {
+export class DenseBlock extends Module {
+  /** Three layers; {@linkcode DenseBlock.read} makes them. */
   constructor(
+    /** In steps of 2. */
     readonly first: Conv2d | SeparableConvolution,
+    /** Of the same size. */
     readonly second: SeparableConvolution,
+    /** Of the same size. */
     readonly third: SeparableConvolution,
   ) {
     super();

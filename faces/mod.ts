@@ -22,7 +22,8 @@ export {
   type FindOptions,
   loadFaceFinder,
 } from "./finder.ts";
-export { LandmarkNetwork, type Point } from "./landmark_network.ts";
+export { SeparableConvolution } from "./layers.ts";
+export { DenseBlock, LandmarkNetwork, type Point } from "./landmark_network.ts";
 export {
   faceModelPackage,
   groupPictures,

@@ -28,18 +28,20 @@ import { drawCrop, type Source } from "./starter_crop.ts";
 const device = "wasm";
 
 /** A transposed convolution that doubles a picture: 4 x 4, in steps of 2. */
-class Doubling extends Module {
+export class Doubling extends Module {
   /** [inputs, outputs, 4, 4]. */
   readonly weight: Parameter;
   /** [outputs]. */
   readonly bias: Parameter;
 
+  /** From `inputs` to `outputs` channels. */
   constructor(inputs: number, outputs: number, options: LayerOptions) {
     super();
     this.weight = makeParameter("weight", [inputs, outputs, 4, 4], kaimingUniform(), options);
     this.bias = makeParameter("bias", [outputs], () => new Float32Array(outputs), options);
   }
 
+  /** x [batch, inputs, height, width] -> [batch, outputs, 2 height, 2 width]. */
   forward(x: Tensor): Tensor {
     return convTranspose2d(x, this.weight.value, { bias: this.bias.value, stride: 2, padding: 1 });
   }
@@ -59,7 +61,7 @@ export class AutoencoderNetwork extends Module {
   /** 32 -> 3 channels, the whole size. */
   readonly up: Doubling;
 
-  /** @param random Where initial weights are drawn from. */
+  /** Draws initial weights from `random`. */
   constructor(random: RandomStream | number) {
     super();
     const stream = streamOf(random);
@@ -115,7 +117,7 @@ export const autoencoderRecipe: Omit<AutoencoderRecipe, "seed"> = {
 };
 
 /** Names the network that the recipe gives: raise the number when its weights change for the same photographs. */
-export const autoencoderVersion = JSON.stringify([1, autoencoderRecipe]);
+export const autoencoderVersion: string = JSON.stringify([1, autoencoderRecipe]);
 
 /**
  * Trains an autoencoder on crops of photographs.

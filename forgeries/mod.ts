@@ -11,6 +11,7 @@ export {
   autoencoderRecipe,
   cachedAutoencoder,
   type CachedAutoencoderOptions,
+  Doubling,
   loadAutoencoder,
   trainAutoencoder,
 } from "./autoencoder_network.ts";

@@ -7,6 +7,7 @@ import { TransformerBlock } from "../nn/transformer_block.ts";
 import type { Linear } from "../nn/linear.ts";
 import type { LayerNorm } from "../nn/norm.ts";
 import { tensor } from "../tensor/create.ts";
+import { transpose } from "../tensor/operations/layout.ts";
 import { numbersOf, type OnnxNode, type OnnxTensor, parseOnnx, shapeOf } from "./onnx_format.ts";
 
 /** Blocks that follow one another. */
@@ -101,7 +102,7 @@ function fill(layer: Linear | LayerNorm, weight: Float32Array, bias: Float32Arra
   // Stored as [inputs, outputs]; ours is [outputs, inputs].
   layer.weight.value = shape.length === 1
     ? tensor(weight)
-    : tensor(weight, { shape: shape.toReversed() }).transpose();
+    : transpose(tensor(weight, { shape: shape.toReversed() }));
   layer.bias!.value = tensor(bias);
 }
 

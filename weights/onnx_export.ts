@@ -108,12 +108,13 @@ function follow(entry: TapeEntry, values: Values): void {
  *
  * @example
  * ```ts
+ * import { sigmoid } from "@corit/corit";
  * import { Linear } from "@corit/corit/nn";
  * import { encodeOnnx, readOnnx } from "@corit/corit/weights";
  * import { assertEquals } from "@std/assert";
  *
  * const layer = new Linear(3, 2, { random: 0 });
- * const bytes = encodeOnnx((x) => layer.forward(x).sigmoid(), { shape: [1, 3] });
+ * const bytes = encodeOnnx((x) => sigmoid(layer.forward(x)), { shape: [1, 3] });
  * using source = readOnnx(bytes, "layer.onnx");
  * assertEquals([...source.shapes.values()], [[2, 3], [2]]);
  * ```

@@ -8,7 +8,7 @@ import { Linear } from "../nn/linear.ts";
 import { Module } from "../nn/module.ts";
 import { tensor } from "../tensor/create.ts";
 import { maxPool2d } from "../tensor/operations/convolution.ts";
-import { concat, permute, reshape } from "../tensor/operations/layout.ts";
+import { concat, permute, reshape, transpose } from "../tensor/operations/layout.ts";
 import { softmax } from "../tensor/operations/normalize.ts";
 import { pad } from "../tensor/operations/pad.ts";
 import {
@@ -240,7 +240,7 @@ export const tfjsLayers: Readonly<Record<string, MakeTfjsLayer>> = {
     const bias = option(spec, "use_bias", z.boolean());
     const [inputs, outputs] = shape;
     const module = withoutInitialValues(() => new Linear(inputs, outputs, { random: 0, bias }));
-    module.weight.value = tensor(kernel, { shape }).transpose();
+    module.weight.value = transpose(tensor(kernel, { shape }));
     if (bias) module.bias!.value = tensor(await source.read(`${name}/bias`), { shape: [outputs] });
     const activate = activationOf(spec);
     return { module, compute: ([x]) => activate(module.forward(x)) };
