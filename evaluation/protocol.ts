@@ -24,6 +24,9 @@ export const STARTER_FAMILY_WEIGHTS: Readonly<Record<string, number>> = {
   "self-blend": 0.35,
   "upsample": 0.15,
   "spectral": 0.15,
+  "splice": 0.35,
+  "super-resolution": 0.15,
+  "autoencoder": 0.15,
 };
 
 /** Scored samples, one entry per crop in every array. */
