@@ -14,7 +14,7 @@ import { type Contender, race } from "./measure.ts";
 import { compare, type Row } from "./row.ts";
 
 /** Pictures of each class: JPEG files of 256 x 256 pixels, as DeepfakeBench prepares faces. */
-const picturesPerClass = 96;
+const picturesPerClass = 64;
 
 /** The crop's side: what `deno task train` uses. */
 const size = 64;
@@ -70,7 +70,6 @@ export async function benchLoader({ threads }: BenchSettings): Promise<Row[]> {
     const data = await openData(root, { shares: { validation: 0.1, test: 0.1 } });
     const held = await readData(data, { size });
     const files = await readData(data, { size, memory: 0 });
-    const options = { batchSize, augment: { flip: { probability: 0.5 } } };
     const again = await readData(data, { size, memory: 0 });
     using memory = new Loader(held.train, { batchSize });
     using first = new Loader(files.train, { batchSize });
@@ -79,8 +78,8 @@ export async function benchLoader({ threads }: BenchSettings): Promise<Row[]> {
     for (let i = 0; i <= 2 * later.batchesPerEpoch; i++) await later.next();
     const fromMemory = trainingFrom(memory), fromFiles = trainingFrom(later);
     const [inMemory, inFiles] = await race([fromMemory, fromFiles], {
-      rounds: 9,
-      milliseconds: 1500,
+      rounds: 7,
+      milliseconds: 600,
     });
     const decoding = trainingFrom(first);
     // As many steps as an epoch has: each decodes its pictures for the first time.

@@ -1,7 +1,7 @@
 // A folder's pictures become the splits that a configuration asks for.
 
-import { assert, assertAlmostEquals, assertEquals, assertRejects } from "@std/assert";
-import { DataError } from "../../errors.ts";
+import { assert, assertAlmostEquals, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { ConfigError, DataError } from "../../errors.ts";
 import { parseTrainingConfig } from "../../training/config.ts";
 import { imageThreshold } from "../../training/detection.ts";
 import { hasTwins } from "../../training/gsnr_probe.ts";
@@ -59,3 +59,27 @@ Deno.test("a mean over windows is held against the middle of real and forged cro
   assertEquals(imageThreshold(validation, 1), 0.3);
   assertAlmostEquals(imageThreshold(validation, 2), 0.55, 1e-12);
 });
+
+Deno.test("trained on one family, the test holds every other too; broken pictures are told and left out", () =>
+  inFolder(async (folder) => {
+    await writePictures(folder);
+    await Deno.writeFile(`${folder}/real/broken.png`, new Uint8Array(3));
+    const config = parseTrainingConfig({ data: folder, imageSize: 32, trainOn: "swap" });
+    assertEquals([config.families, config.testFamilies], [["swap"], []]);
+    await assertRejects(() => makeSplits(config, () => {}), DataError, "real/broken.png");
+    const told: string[] = [];
+    const splits = await makeSplits({ ...config, skipBroken: true }, () => {}, {
+      onReport: (report) => told.push(`${report.layout}: ${report.problems.length} problem`),
+      onSkipped: (problems) => told.push(`${problems.length} left out`),
+    });
+    assertEquals(told, ["real and fake folders: 1 problem", "1 left out"]);
+    assertEquals(familiesOf(splits.train), ["swap"]);
+    assertEquals(familiesOf(splits.validation), ["swap"]);
+    assertEquals(familiesOf(splits.test).sort(), ["spectral", "swap"]);
+    assertThrows(
+      () => parseTrainingConfig({ trainOn: "swap", families: ["spectral"] }),
+      ConfigError,
+      "trains on that family alone",
+    );
+    assertEquals(parseTrainingConfig({ trainOn: "swap" }).testFamilies.includes("upsample"), true);
+  }));
