@@ -11,6 +11,7 @@ interface CorOptions {
   rate: number;
   batches: number;
   pairs: number;
+  gsnrPairs: number;
   seed: number;
   out: string;
 }
@@ -33,6 +34,7 @@ const corOptions = defineOptions<CorOptions>({
       ),
       batches: row(z.int().min(1), 6, "training batches that are climbed by"),
       pairs: row(z.int().min(2), 100, "twin pairs that stand for the expected loss"),
+      gsnrPairs: row(z.int().min(40), 200, "twin pairs of the GSNR that the bound takes"),
       seed: row(z.int().min(0), 0, "seed of their choice"),
     }),
     ...group("Run", {

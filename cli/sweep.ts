@@ -3,7 +3,7 @@
 import { z } from "zod";
 import { forgeryFamilyNames } from "../forgeries/families.ts";
 import { markdownOf, writeStudy } from "../studies/output.ts";
-import { prepareSweep } from "../studies/sweep.ts";
+import { prepareSweep, readSweep } from "../studies/sweep.ts";
 import { outcomeOf, sweepReport } from "../studies/sweep_report.ts";
 import { defineOptions, group, row } from "../training/options.ts";
 import { DataError } from "../errors.ts";
@@ -86,7 +86,11 @@ const sweepOptions = defineOptions<SweepCommandOptions>({
     }),
     ...group("Run", {
       processes: row(count, 2, "processes at once, each with one thread"),
-      compute: row(z.boolean(), true, "make the trainings that are missing"),
+      compute: row(
+        z.boolean(),
+        true,
+        "make what is missing; else report what the folder holds, as it was planned",
+      ),
       out: row(z.string().min(1), "runs/sweep", "the folder of trainings and results"),
     }),
   },
@@ -95,33 +99,35 @@ const sweepOptions = defineOptions<SweepCommandOptions>({
 await runCommand(sweepOptions, async ({ values }, { signal }) => {
   const { family, rho, steps, controlRho, size, batchPairs, learningRate } = values;
   let bar: Progress | undefined, shown = "";
-  const prepared = await prepareSweep({
-    ...values,
-    families: family,
-    radii: rho,
-    budgets: steps,
-    controlRadii: controlRho,
-    cell: {
-      imageSize: size,
-      batchPairs,
-      learningRate,
-      trainPairs: values.trainPairs,
-      testPairs: values.testPairs,
-    },
-  }, {
-    signal,
-    onProgress: (what, done, total) => {
-      if (what !== shown) {
-        bar?.stop();
-        shown = what;
-        bar = progress({ total, label: what, fields: [], start: done });
-      }
-      bar?.update(done);
-    },
-  });
+  const prepare = () =>
+    prepareSweep({
+      ...values,
+      families: family,
+      radii: rho,
+      budgets: steps,
+      controlRadii: controlRho,
+      cell: {
+        imageSize: size,
+        batchPairs,
+        learningRate,
+        trainPairs: values.trainPairs,
+        testPairs: values.testPairs,
+      },
+    }, {
+      signal,
+      onProgress: (what, done, total) => {
+        if (what !== shown) {
+          bar?.stop();
+          shown = what;
+          bar = progress({ total, label: what, fields: [], start: done });
+        }
+        bar?.update(done);
+      },
+    });
+  const prepared = values.compute ? await prepare() : await readSweep(values.out);
   bar?.stop();
-  const outcome = await outcomeOf(prepared);
-  if (outcome.curves.length === 0) {
+  const outcome = prepared && await outcomeOf(prepared);
+  if (!prepared || !outcome || outcome.curves.length === 0) {
     throw new DataError(
       `no curve is complete in ${values.out}; run the sweep without --no-compute`,
     );

@@ -25,6 +25,8 @@ export interface RunRadiusOptions {
   readonly batches: number;
   /** Twin pairs that stand for the expectation of the loss. */
   readonly pairs: number;
+  /** Twin pairs of the GSNR that the bound takes. */
+  readonly gsnrPairs: number;
   /** Seed of their choice. */
   readonly seed: number;
 }
@@ -35,8 +37,8 @@ const largestRadius = 10;
 /** Radii of the curve. */
 const curveRadii = [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3];
 
-/** Batches of the GSNR that the bound takes, and pairs in each. */
-const gsnrBatches = 20, gsnrPairs = 10;
+/** Batches of the GSNR that the bound takes. */
+const gsnrBatches = 20;
 
 /** Products with the Hessian for its largest eigenvalue. */
 const eigenvalueIterations = 12;
@@ -58,7 +60,7 @@ export async function runRadiusReport(
   const narrow = await twinBatches(train, { batches, pairs: config.batchPairs, seed: seed + 1 });
   const probes = await twinBatches(train, {
     batches: gsnrBatches,
-    pairs: gsnrPairs,
+    pairs: Math.ceil(options.gsnrPairs / gsnrBatches),
     seed: seed + 2,
   });
   const surface = batchSurface(detector, wide[0]);
@@ -176,7 +178,7 @@ function localRadii(
       perturb,
       first: 0.005,
       maximum: largestRadius,
-      tolerance: 0.05,
+      tolerance: 0.1,
     });
     const over = `${batches.length} batches`;
     return { part, estimator: "local", radius, interval, over, budget };

@@ -37,8 +37,6 @@ export interface SweepSettings {
   readonly matchSeeds: number;
   /** Processes at once. */
   readonly processes: number;
-  /** Whether trainings that are missing are made; else the results are those of what is there. */
-  readonly compute: boolean;
   /** What differs from the defaults in every cell. */
   readonly cell?: Partial<Cell>;
 }
@@ -56,7 +54,7 @@ export interface Matching {
   readonly families: readonly MatchedFamily[];
 }
 
-/** A sweep that has been planned and, as far as asked for, computed. */
+/** A sweep that has been planned, and computed as far as its store goes. */
 export interface PreparedSweep {
   /** Its plan, with the strengths that were matched. */
   readonly plan: SweepPlan;
@@ -92,7 +90,6 @@ export async function prepareSweep(
     settings: cell,
   };
   const run = async (what: string, cells: readonly Cell[]): Promise<void> => {
-    if (!settings.compute) return;
     await runCells(cells, {
       store,
       processes,
@@ -104,10 +101,9 @@ export async function prepareSweep(
   let tried: DoneCell[] = [];
   for (;;) {
     const next = nextMatchCells(matchPlan, tried, target);
+    if (next.length === 0) break;
     await run("matching strengths", next);
-    const done = await store.done(next);
-    if (done.length === 0) break;
-    tried = [...tried, ...done];
+    tried = [...tried, ...await store.done(next)];
   }
   const matched = matchStrengths(matchPlan, tried, target);
   const matching = { ...matched, budget: matchPlan.budget };

@@ -42,14 +42,13 @@ export function plotSweep(
     ),
   }));
   const marks = value === "probe" ? [] : curves.map((curve, at): LineSeries => {
-    const { radius: { radius }, points, family } = curve;
+    const { radius: { radius }, points } = curve;
     const seen = Number.isFinite(radius) && radius > 0;
     return {
       name: `half of it: ${radiusText(radius, triedOf(curve))}`,
       colour: colour(at),
       markers: true,
       points: seen ? [[Math.max(radius, place(0)), 0.5 + (points[0].auc.mean - 0.5) / 2]] : [],
-      faint: family === "",
     };
   });
   return plotLines({
