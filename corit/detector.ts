@@ -1,12 +1,11 @@
 // The detector: a vision transformer that tells forged images from real ones, with the parts of CoRIT around it.
 
 import {
-  constantValues,
+  frozenBlocks,
   Linear,
   ModelSummary,
   Module,
   type SummaryRow,
-  truncatedNormalValues,
   VisionTransformer,
 } from "../nn/mod.ts";
 import {
@@ -14,23 +13,39 @@ import {
   type Device,
   mul,
   norm,
+  ones,
   RandomStream,
   reshape,
   scoped,
   sigmoid,
+  slice,
   type Tensor,
   withoutRecording,
   zeros,
 } from "../tensor/mod.ts";
+import { ConfigError } from "../errors.ts";
 import {
+  checkBackbone,
   checkDetectorOptions,
   type CoritParts,
   type DetectorOptions,
+  pretrainedTaps,
   settleParts,
 } from "./detector_options.ts";
+import {
+  type FrozenBatch,
+  type FrozenFeatures,
+  type FrozenPart,
+  oneCell,
+  passFrozen,
+  poolTokens,
+  singlePatches,
+  wholeCell,
+} from "./frozen.ts";
 import { gradientProxy, withoutFineDetail } from "./gradient_proxy.ts";
 import type { Grid } from "./grid.ts";
 import { integrateHierarchy } from "./hierarchy.ts";
+import { logitLayer } from "./logit_layer.ts";
 import { imageLoss, maskLoss, sampleLosses } from "./losses.ts";
 import { type BatchTruth, Prototypes } from "./prototypes.ts";
 import { regionMask, regionMean, wholeRegion } from "./region_mask.ts";
@@ -80,11 +95,13 @@ interface Look {
   readonly grid: Grid;
   /** [batch], of being forged. */
   readonly logits: Tensor;
-  /** [batch, patches], of being forged. */
-  readonly tokenLogits: Tensor;
+  /** [batch, patches], of being forged, where they are asked for or learned. */
+  readonly tokenLogits: Tensor | undefined;
   /** [batch, patches]. */
   readonly region: Tensor;
   readonly taps: readonly Tap[];
+  /** [batch, tokens, width] after the last block, where they were computed. */
+  readonly tokens: Tensor | undefined;
 }
 
 /**
@@ -112,10 +129,12 @@ export class CoritDetector extends Module {
   readonly backbone: VisionTransformer;
   /** Features to the logit of being forged. */
   readonly head: Linear;
-  /** Patch tokens after the last block to their logits of being forged. */
-  readonly maskHead: Linear;
+  /** Patch tokens after the last block to their logits of being forged; none where their loss counts nothing. */
+  readonly maskHead: Linear | undefined;
   /** Class directions of the tapped blocks; none without CoRIT. */
   readonly prototypes: Prototypes | undefined;
+  /** Whether the transformer was given, with weights that are stored elsewhere. */
+  readonly pretrained: boolean;
   /** The parts of CoRIT that are on; undefined for the transformer alone. */
   readonly parts: CoritParts | undefined;
   /** Patches along the image. */
@@ -134,6 +153,7 @@ export class CoritDetector extends Module {
       labelSmoothing = 0,
       seed = 0,
       device,
+      backbone,
       proxy,
       rrm,
       rsi,
@@ -148,17 +168,28 @@ export class CoritDetector extends Module {
     this.#maskLossWeight = maskLossWeight;
     this.#labelSmoothing = labelSmoothing;
     const random = typeof seed === "number" ? new RandomStream(seed) : seed;
-    this.backbone = VisionTransformer.create({
+    this.backbone = backbone ?? VisionTransformer.create({
       ...transformer,
       classes: 0,
       seed: random.fork("backbone"),
       device,
     });
+    checkBackbone(backbone, transformer);
+    this.pretrained = backbone !== undefined;
     const { config } = this.backbone;
     const { width } = config;
     this.grid = [config.imageSize / config.patchSize, config.imageSize / config.patchSize];
     if (kind === "corit") {
-      const given = { proxy, rrm, rsi, rsiAlpha, hri, taps, tapWeights, textDirections };
+      const given = {
+        proxy,
+        rrm,
+        rsi,
+        rsiAlpha,
+        hri,
+        taps: backbone && !taps?.length ? pretrainedTaps(config.depth) : taps,
+        tapWeights,
+        textDirections,
+      };
       this.parts = settleParts(given, config);
       this.prototypes = new Prototypes(this.parts.taps.length, width, {
         device,
@@ -167,7 +198,9 @@ export class CoritDetector extends Module {
     }
     const features = this.parts?.hri ? 2 * width * this.parts.taps.length : width;
     this.head = logitLayer(features, random.fork("head"), device);
-    this.maskHead = logitLayer(width, random.fork("mask_head"), device);
+    this.maskHead = maskLossWeight > 0
+      ? logitLayer(width, random.fork("mask_head"), device)
+      : undefined;
   }
 
   /**
@@ -187,9 +220,29 @@ export class CoritDetector extends Module {
     return this.losses(batch).total;
   }
 
-  /** The loss of a batch and its parts. */
-  losses(batch: DetectorBatch): DetectorLosses {
-    return this.#losses(this.#look(batch.images), batch);
+  /** The loss of a batch and its parts; the batch may have passed the frozen blocks before. */
+  losses(batch: DetectorBatch | FrozenBatch): DetectorLosses {
+    const look = "images" in batch ? this.#look(batch.images) : this.#lookFrom(batch);
+    return this.#losses(look, batch);
+  }
+
+  /**
+   * What of the detector is frozen and worth keeping of a set of images that is passed many times; nothing where the
+   * first block learns, or where region mask or signal injection need all patches of all taps.
+   */
+  frozenPart(): FrozenPart | undefined {
+    const { backbone, parts, maskHead } = this;
+    const block = frozenBlocks(backbone);
+    if (block < 1 || parts?.rrm || parts?.rsi) return undefined;
+    const tokens = block < backbone.config.depth || maskHead !== undefined;
+    return { block, taps: this.#blocksRead.filter((each) => each <= block), tokens };
+  }
+
+  /** What {@linkcode frozenPart} keeps of images [batch, 3, height, width], 0..255. Not recorded; dropout is off. */
+  passFrozen(images: Tensor, part: FrozenPart): FrozenFeatures {
+    return this.#evaluating(() =>
+      withoutRecording(() => scoped(() => passFrozen(this.backbone, images, part)))
+    );
   }
 
   /**
@@ -198,7 +251,9 @@ export class CoritDetector extends Module {
    */
   sampleLosses(batch: DetectorBatch): Tensor {
     const { grid, logits, tokenLogits } = this.#look(batch.images);
-    return sampleLosses({ image: logits, patches: tokenLogits }, grid, batch, {
+    const { labels, masks, hasMask } = batch;
+    const truth = tokenLogits ? { labels, masks, hasMask } : { labels };
+    return sampleLosses({ image: logits, patches: tokenLogits ?? logits }, grid, truth, {
       smoothing: this.#labelSmoothing,
       weight: this.#maskLossWeight,
     });
@@ -215,16 +270,22 @@ export class CoritDetector extends Module {
     });
   }
 
-  /** P(forged) of images [batch, 3, height, width], 0..255: [batch]. Not recorded; dropout is off. */
-  probabilities(images: Tensor): Tensor {
-    return this.#evaluating(() => unrecorded(() => sigmoid(this.#look(images).logits)));
+  /**
+   * P(forged) of images [batch, 3, height, width], 0..255, or of what the frozen blocks made of them: [batch]. Not
+   * recorded; dropout is off.
+   */
+  probabilities(images: Tensor | FrozenFeatures): Tensor {
+    const look = () => "shape" in images ? this.#look(images) : this.#lookFrom(images);
+    return this.#evaluating(() => unrecorded(() => sigmoid(look().logits)));
   }
 
   /** What the detector sees in images [batch, 3, height, width], 0..255. Not recorded; dropout is off. */
   inspect(images: Tensor): Inspection {
     return this.#evaluating(() =>
       unrecorded(() => {
-        const { logits, tokenLogits, region, taps } = this.#look(images, { everyProxy: true });
+        const look = this.#look(images, { everyProxy: true });
+        const { logits, region, taps } = look;
+        const tokenLogits = look.tokenLogits ?? this.#patchEvidence(look);
         const proxies = taps.at(-1)?.proxies;
         return {
           probabilities: sigmoid(logits),
@@ -241,7 +302,7 @@ export class CoritDetector extends Module {
     if (!this.#lastPass) return;
     const { look: { taps, grid }, truth } = this.#lastPass;
     this.#lastPass = undefined;
-    this.prototypes?.update(taps.map(({ tokens }) => tokens), grid, truth);
+    if (taps.length > 0) this.prototypes?.update(taps.map(({ tokens }) => tokens), grid, truth);
   }
 
   /** Parameters and floating-point operations of one image, layer by layer; print it for a table. */
@@ -256,7 +317,7 @@ export class CoritDetector extends Module {
     return new ModelSummary([
       ...this.backbone.summary().rows.map((row) => ({ ...row, name: `backbone.${row.name}` })),
       layer("head", this.head, 1),
-      layer("mask_head", this.maskHead, rows * columns),
+      ...(this.maskHead ? [layer("mask_head", this.maskHead, rows * columns)] : []),
     ]);
   }
 
@@ -317,6 +378,58 @@ export class CoritDetector extends Module {
     return this.#answer(tokens, grid, this.head.forward(features), mask, taps);
   }
 
+  /** The forward pass from where the frozen blocks ended: the same answer as from the images. */
+  #lookFrom({ pooled, tokens: kept }: FrozenFeatures): Look {
+    const { backbone, grid } = this;
+    const part = this.frozenPart();
+    if (!part || (pooled === undefined) !== (part.taps.length === 0) || !kept === part.tokens) {
+      throw new ConfigError(
+        "CoritDetector: these features of frozen blocks are another detector's: what is trained, " +
+          "or which blocks are read, differs",
+      );
+    }
+    const read = part.taps.map((_, at) => slice(pooled!, undefined, at));
+    let tokens = kept;
+    for (let block = part.block + 1; block <= backbone.config.depth; block++) {
+      tokens = backbone.blocks[block - 1].forward(tokens!);
+      if (this.#blocksRead.includes(block)) read.push(poolTokens(tokens, grid));
+    }
+    const logits = this.#logitsOf(read);
+    const [batch] = read[0].shape;
+    const { dtype, device } = logits;
+    const region = ones([batch, grid[0] * grid[1]], { dtype, device });
+    if (tokens) return this.#answer(tokens, grid, logits, region, []);
+    return {
+      grid,
+      logits: reshape(logits, [batch]),
+      tokenLogits: undefined,
+      region,
+      taps: [],
+      tokens,
+    };
+  }
+
+  /** The blocks whose tokens the head reads. */
+  get #blocksRead(): readonly number[] {
+    return this.parts?.hri ? this.parts.taps : [this.backbone.config.depth];
+  }
+
+  /** Logits from the pooled tokens [batch, 2, width] of the blocks that are read: [batch, 1]. */
+  #logitsOf(pooled: readonly Tensor[]): Tensor {
+    const mask = wholeCell(pooled[0]);
+    if (!this.parts?.hri) return this.head.forward(this.#pool(pooled[0], oneCell, mask));
+    const { tapWeights } = this.parts;
+    const weights = tapWeights.length > 0 ? tapWeights : undefined;
+    return this.head.forward(integrateHierarchy(pooled, { grid: oneCell, mask, weights }));
+  }
+
+  /** Where no head asks the patches: what the image's head makes of each patch alone, in the place of their mean. */
+  #patchEvidence({ grid, tokens, taps }: Look): Tensor {
+    const read = this.parts?.hri ? taps.map(({ tokens }) => tokens) : [tokens!];
+    const logits = this.#logitsOf(read.map((each) => singlePatches(each, grid)));
+    return reshape(logits, [-1, grid[0] * grid[1]]);
+  }
+
   /** As the transformer pools, but over the region instead of all patches. */
   #pool(tokens: Tensor, grid: Grid, region: Tensor): Tensor {
     const { norm, fcNorm } = this.backbone;
@@ -334,14 +447,18 @@ export class CoritDetector extends Module {
     taps: readonly Tap[],
   ): Look {
     const { norm, fcNorm } = this.backbone;
-    const patches = (fcNorm ?? norm!).forward(patchTokensOf(tokens, grid));
-    const [batch, count] = patches.shape;
+    const [batch] = tokens.shape;
+    const patchLogits = (head: Linear): Tensor => {
+      const patches = (fcNorm ?? norm!).forward(patchTokensOf(tokens, grid));
+      return reshape(head.forward(patches), [batch, patches.shape[1]]);
+    };
     return {
       grid,
       logits: reshape(logits, [batch]),
-      tokenLogits: reshape(this.maskHead.forward(patches), [batch, count]),
+      tokenLogits: this.maskHead && patchLogits(this.maskHead),
       region,
       taps,
+      tokens,
     };
   }
 
@@ -357,7 +474,7 @@ export class CoritDetector extends Module {
     this.#lastPass = this.training ? { look, truth: { labels, masks, hasMask } } : undefined;
     const { grid, logits, tokenLogits } = look;
     const classification = imageLoss(logits, labels, this.#labelSmoothing);
-    if (!masks) {
+    if (!masks || !tokenLogits) {
       const { dtype, device } = classification;
       return { total: classification, classification, mask: zeros([], { dtype, device }) };
     }
@@ -379,14 +496,4 @@ export class CoritDetector extends Module {
 /** Runs a body that records nothing and leaves nothing but its result. */
 function unrecorded<Result>(body: () => Result): Result {
   return withoutRecording(() => scoped(body));
-}
-
-/** A linear layer to one logit, started as a transformer's head is. */
-function logitLayer(inputs: number, random: RandomStream, device: Device | undefined): Linear {
-  return new Linear(inputs, 1, {
-    random,
-    device,
-    initialWeight: truncatedNormalValues(),
-    initialBias: constantValues(0),
-  });
 }

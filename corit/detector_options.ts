@@ -1,7 +1,11 @@
 // What a detector can be, what is chosen where nothing is said, and the checks on it.
 
 import { ConfigError } from "../errors.ts";
-import type { VisionTransformerConfig, VisionTransformerOptions } from "../nn/mod.ts";
+import type {
+  VisionTransformer,
+  VisionTransformerConfig,
+  VisionTransformerOptions,
+} from "../nn/mod.ts";
 import { showShape, type Tensor } from "../tensor/mod.ts";
 import { type ProxySource, proxySources } from "./gradient_proxy.ts";
 
@@ -30,7 +34,12 @@ export interface DetectorOptions
   extends Omit<VisionTransformerOptions, "classes" | keyof CoritParts>, Partial<CoritParts> {
   /** CoRIT with the parts that are switched on, or the vision transformer with none of them; `corit` by default. */
   readonly kind?: "corit" | "vit";
-  /** Weight of the loss that asks each patch whether it was forged; 1 by default. */
+  /** A vision transformer to take as it is, such as a pretrained encoder, instead of a new one of these options. */
+  readonly backbone?: VisionTransformer;
+  /**
+   * Weight of the loss that asks each patch whether it was forged; 1 by default. With 0 no head learns to tell forged
+   * patches; maps of patches then show what the image's head makes of each patch by itself.
+   */
   readonly maskLossWeight?: number;
   /** The part of each label's probability that is spread over both classes in the loss; 0 by default. */
   readonly labelSmoothing?: number;
@@ -52,6 +61,15 @@ export function defaultTaps(depth: number): number[] {
   return depth <= 4
     ? Array.from({ length: depth }, (_, at) => at + 1)
     : [1, 2, 3, 4].map((quarter) => Math.round(depth * quarter / 4));
+}
+
+/**
+ * The blocks that are read of a pretrained transformer: the ends of its second, third and fourth sixths, and its last;
+ * 4, 6, 8 and 12 of 12. What a forgery leaves shows best between a third and two thirds of CLIP's depth.
+ */
+export function pretrainedTaps(depth: number): number[] {
+  const blocks = [2, 3, 4, 6].map((sixth) => Math.max(1, Math.round(depth * sixth / 6)));
+  return [...new Set(blocks)];
 }
 
 /**
@@ -105,6 +123,32 @@ export function settleParts(
   if (problems.length > 0) throw new ConfigError(`CoritDetector: ${problems.join("; ")}`);
   // The directions live on as buffers; the tensor that was given may be released.
   return { ...parts, taps, textDirections: undefined };
+}
+
+/**
+ * Checks a backbone that was given.
+ *
+ * @throws {ConfigError} It has a head of its own, or options of a new transformer were given beside it.
+ */
+export function checkBackbone(
+  backbone: VisionTransformer | undefined,
+  transformer: Readonly<Record<string, unknown>>,
+): void {
+  if (!backbone) return;
+  const given = Object.keys(transformer).filter((name) => transformer[name] !== undefined);
+  if (given.length > 0) {
+    throw new ConfigError(
+      `CoritDetector: a backbone is taken as it is, but ${
+        given.join(", ")
+      } would change it; leave ` +
+        "them out, or make the backbone with them",
+    );
+  }
+  if (backbone.head) {
+    throw new ConfigError(
+      "CoritDetector: the backbone has a head of its own; make it with classes: 0",
+    );
+  }
 }
 
 /**

@@ -91,7 +91,8 @@ export function gradientProxy(source: ProxySource, inputs: ProxyInputs): Tensor 
           return closedFormGradient(patches, required(source, inputs, "directions"), inputs);
         case "attention": {
           const contrast = contrastOf(required(source, inputs, "directions"), patches);
-          const reading = slice(required(source, inputs, "reading"), undefined, [1]);
+          const all = required(source, inputs, "reading");
+          const reading = slice(all, undefined, [all.shape[1] - patches.shape[1]]);
           return mul(unsqueeze(reading, 2), l2Normalize(contrast));
         }
         case "neighbour":

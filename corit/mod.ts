@@ -16,8 +16,10 @@ export {
   defaultParts,
   defaultTaps,
   type DetectorOptions,
+  pretrainedTaps,
 } from "./detector_options.ts";
 export { measureFidelity, proxyFidelity, type TapFidelity } from "./fidelity.ts";
+export type { FrozenBatch, FrozenFeatures, FrozenPart } from "./frozen.ts";
 export {
   gradientProxy,
   type ProxyInputs,

@@ -11,6 +11,7 @@ import {
   type Tensor,
   unsqueeze,
   withoutRecording,
+  zeros,
 } from "../tensor/mod.ts";
 import { regionMean } from "./region_mask.ts";
 
@@ -51,7 +52,10 @@ export function injectSignal(
     scoped(() => {
       const direction = l2Normalize(regionMean(proxies, mask));
       const { shape: [batch], dtype, device } = mask;
-      const everywhere = concat([ones([batch, 1], { dtype, device }), mask], 1);
+      // Registers, between the class token and the patches, stand for nothing in the image: nothing is injected.
+      const registers = tokens.shape[1] - 1 - mask.shape[1];
+      const between = registers > 0 ? [zeros([batch, registers], { dtype, device })] : [];
+      const everywhere = concat([ones([batch, 1], { dtype, device }), ...between, mask], 1);
       const lengths = mul(mul(norm(tokens, 2), everywhere), alpha);
       return mul(unsqueeze(lengths, 2), unsqueeze(direction, 1));
     })

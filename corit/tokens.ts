@@ -21,16 +21,16 @@ export function classTokenOf(tokens: Tensor): Tensor {
 }
 
 /**
- * The patch tokens, what stands behind a class token if there is one: [batch, patches, width].
+ * The patch tokens, what stands behind a class token and registers if there are any: [batch, patches, width].
  *
- * @throws {ShapeError} The tokens are not one for each patch of the grid, and a class token at most.
+ * @throws {ShapeError} There are fewer tokens than patches in the grid.
  */
 export function patchTokensOf(tokens: Tensor, grid: Grid): Tensor {
   const patches = patchCount(grid);
   const before = tokens.shape[1] - patches;
-  if (tokens.rank !== 3 || (before !== 0 && before !== 1)) {
+  if (tokens.rank !== 3 || before < 0) {
     throw new ShapeError(
-      `patchTokensOf: expected [batch, ${1 + patches}, width], a class token and ` +
+      `patchTokensOf: expected [batch, tokens, width] whose last ${patches} tokens are ` +
         `${grid.join(" x ")} patches, but found ${showShape(tokens.shape)}`,
     );
   }

@@ -10,6 +10,7 @@ import {
   type LayerOptions,
   makeParameter,
 } from "./initialize.ts";
+import type { SingularComponent } from "./effort.ts";
 import type { LowRankUpdate } from "./low_rank.ts";
 import { Module } from "./module.ts";
 import type { Parameter } from "./parameter.ts";
@@ -56,6 +57,8 @@ export class Linear extends Module {
   readonly bias: Parameter | undefined;
   /** What is added to the output, if `tune` gave it such an update. */
   lowRank: LowRankUpdate | undefined = undefined;
+  /** What was taken out of the weight to learn by itself, if `tune` did so. */
+  singular: SingularComponent | undefined = undefined;
 
   /** A layer from `inputs` to `outputs` features. */
   constructor(inputs: number, outputs: number, options: LinearOptions) {
@@ -69,10 +72,11 @@ export class Linear extends Module {
 
   /** x [..., inputs] -> [..., outputs], with an activation where one is named. */
   forward(x: Tensor, activation?: Activation): Tensor {
-    const { weight, bias, lowRank } = this;
+    const { weight, bias, lowRank, singular } = this;
     const options = { transposeB: true, bias: bias?.value };
-    if (!lowRank) return matmul(x, weight.value, { ...options, activation });
-    const updated = matmul(x, weight.value, options).add(lowRank.forward(x));
+    if (!lowRank && !singular) return matmul(x, weight.value, { ...options, activation });
+    const added = [lowRank, singular].flatMap((part) => part ? [part.forward(x)] : []);
+    const updated = added.reduce((sum, part) => sum.add(part), matmul(x, weight.value, options));
     return activation ? activations[activation](updated) : updated;
   }
 }

@@ -19,7 +19,7 @@ export {
   clipPresets,
 } from "./clip.ts";
 export { Conv2d, type Conv2dOptions } from "./convolution.ts";
-export { dinov2Small } from "./dinov2.ts";
+export { dinov2Base, dinov2BaseRegisters, dinov2Small, dinov2SmallRegisters } from "./dinov2.ts";
 export { Dropout, DropPath, RandomMask } from "./dropout.ts";
 export {
   constantValues,
@@ -51,13 +51,25 @@ export {
   patchInputs,
   toPatches,
 } from "./patch_inputs.ts";
-export { interpolatePositions } from "./position_embedding.ts";
+export {
+  interpolatePositions,
+  type PositionInterpolation,
+  positionInterpolations,
+} from "./position_embedding.ts";
 export { type Layer, Sequential } from "./sequential.ts";
 export type { LoadOptions, LoadReport, StateDict } from "./state.ts";
 export { ModelSummary, type SummaryRow } from "./summary.ts";
 export { LayerScale, TransformerBlock, type TransformerBlockOptions } from "./transformer_block.ts";
 export {
+  addSingularComponent,
+  mergeSingularComponents,
+  SingularComponent,
+  singularLengthLoss,
+} from "./effort.ts";
+export {
+  frozenBlocks,
   type LowRankTarget,
+  mergeTuned,
   tune,
   type TunedParameters,
   type TuneOptions,

@@ -95,7 +95,8 @@ export function summarizeVisionTransformer(model: VisionTransformer): ModelSumma
   const fixed = inputs.includes("log-dct") ? 2 * 3 * patches * area * area : 0;
   row("patch_embed", [patches, width], fixed + 2 * patches * 3 * inputs.length * area * width);
   if (model.clsToken) row("cls_token", [1, width], 0);
-  row("pos_embed", [tokens, width], 0);
+  if (model.regToken) row("reg_token", [model.config.registers, width], 0);
+  row("pos_embed", [model.posEmbed.shape[1], width], 0);
   if (model.normPre) row("norm_pre", [tokens, width], 0);
   model.blocks.forEach((block, index) => {
     const name = `blocks.${index}`;

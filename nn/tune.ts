@@ -1,20 +1,29 @@
 // Which parameters of a trained image encoder go on learning: one option, and an account of what it means.
 
 import { ConfigError } from "../errors.ts";
+import { addSingularComponent, mergeSingularComponents } from "./effort.ts";
 import { type RandomSource, streamOf } from "./initialize.ts";
 import { Linear } from "./linear.ts";
-import { LowRankUpdate } from "./low_rank.ts";
+import { LowRankUpdate, mergeLowRank } from "./low_rank.ts";
 import type { Module } from "./module.ts";
 import { VisionTransformer } from "./vision_transformer.ts";
 
 /**
  * A way to tune: only what reads the encoder (`probe`), also its layer norms (`norms`), low-rank updates beside its
- * weights (`low-rank`, LoRA), its last blocks (`last`), or everything (`full`).
+ * weights (`low-rank`, LoRA), the last singular component of its attention's weights (`effort`), its last blocks
+ * (`last`), or everything (`full`).
  */
-export type TuningWay = "probe" | "norms" | "low-rank" | "last" | "full";
+export type TuningWay = "probe" | "norms" | "low-rank" | "effort" | "last" | "full";
 
 /** All ways. */
-export const tuningWays: readonly TuningWay[] = ["probe", "norms", "low-rank", "last", "full"];
+export const tuningWays: readonly TuningWay[] = [
+  "probe",
+  "norms",
+  "low-rank",
+  "effort",
+  "last",
+  "full",
+];
 
 /** The linear layers of a block, as low-rank updates name them. */
 export type LowRankTarget = "qkv" | "proj" | "fc1" | "fc2";
@@ -23,13 +32,16 @@ export type LowRankTarget = "qkv" | "proj" | "fc1" | "fc2";
 export interface TuneOptions {
   /** What is trained. */
   readonly way: TuningWay;
-  /** Of `last`: how many blocks; 2 by default. */
+  /**
+   * Of `norms`, `low-rank`, `effort` and `last`: in how many of the last blocks; 2 of `last`, all of the others by
+   * default. Below the first trained block nothing needs to be computed more than once.
+   */
   readonly blocks?: number;
   /** Of `low-rank`: the rank; 4 by default. */
   readonly rank?: number;
   /** Of `low-rank`: multiplies the updates; 1 by default (LoRA's alpha over its rank). */
   readonly scale?: number;
-  /** Of `low-rank`: which layers of every block; `qkv` and `proj`, those of the attention, by default. */
+  /** Of `low-rank`: which layers of these blocks; `qkv` and `proj`, those of the attention, by default. */
   readonly targets?: readonly LowRankTarget[];
   /** Of `low-rank`: seed or stream of the initial values; 0 by default. */
   readonly random?: RandomSource;
@@ -74,8 +86,27 @@ const targetPaths: Readonly<Record<LowRankTarget, string>> = {
   fc2: "mlp.fc2",
 };
 
-/** Gives linear layers their low-rank updates. */
-function addUpdates(encoder: VisionTransformer, options: TuneOptions): void {
+/** Linear layers of the blocks from `first` on, by name; all are checked before any is changed. */
+function linearsOf(
+  encoder: VisionTransformer,
+  first: number,
+  paths: readonly string[],
+): [name: string, layer: Linear][] {
+  const modules = encoder.namedModules();
+  const names = Array.from({ length: encoder.config.depth - first }, (_, at) => first + at)
+    .flatMap((block) => paths.map((path) => `blocks.${block}.${path}`));
+  return names.map((name) => {
+    const layer = modules.get(name);
+    if (!(layer instanceof Linear)) throw new ConfigError(`tune: ${name} is no linear layer`);
+    if (layer.lowRank || layer.singular) {
+      throw new ConfigError(`tune: ${name} is being tuned already; merge it first`);
+    }
+    return [name, layer];
+  });
+}
+
+/** Gives linear layers of the blocks from `first` on their low-rank updates. */
+function addUpdates(encoder: VisionTransformer, first: number, options: TuneOptions): void {
   const { rank = 4, scale = 1, targets = ["qkv", "proj"], random = 0 } = options;
   const unknown = targets.filter((target) => !Object.hasOwn(targetPaths, target));
   if (targets.length === 0 || unknown.length > 0) {
@@ -86,22 +117,22 @@ function addUpdates(encoder: VisionTransformer, options: TuneOptions): void {
   }
   checkCount("rank", rank, encoder.config.width);
   const stream = streamOf(random).fork("low_rank");
-  const layers = encoder.namedModules();
-  for (let block = 0; block < encoder.config.depth; block++) {
-    for (const target of targets) {
-      const name = `blocks.${block}.${targetPaths[target]}`;
-      const layer = layers.get(name);
-      if (!(layer instanceof Linear)) throw new ConfigError(`tune: ${name} is no linear layer`);
-      if (layer.lowRank) {
-        throw new ConfigError(`tune: ${name} has a low-rank update already; merge it first`);
-      }
-      const [outputs, inputs] = layer.weight.shape;
-      const { device } = layer.weight.value;
-      layer.lowRank = new LowRankUpdate(inputs, outputs, rank, scale, {
-        device,
-        random: stream.fork(name),
-      });
-    }
+  const paths = targets.map((target) => targetPaths[target]);
+  for (const [name, layer] of linearsOf(encoder, first, paths)) {
+    const [outputs, inputs] = layer.weight.shape;
+    const { device } = layer.weight.value;
+    layer.lowRank = new LowRankUpdate(inputs, outputs, rank, scale, {
+      device,
+      random: stream.fork(name),
+    });
+  }
+}
+
+/** Takes the last singular component out of each weight of the attention in the blocks from `first` on. */
+function addComponents(encoder: VisionTransformer, first: number): void {
+  const layers = linearsOf(encoder, first, [targetPaths.qkv, targetPaths.proj]);
+  for (const [name, layer] of layers) {
+    addSingularComponent(layer, name.endsWith(targetPaths.qkv) ? 3 : 1);
   }
 }
 
@@ -129,22 +160,30 @@ const readOut = /^(head|visual_projection)\./;
  * ```
  */
 export function tune(model: Module, options: TuneOptions): TunedParameters {
-  const { way, blocks = 2 } = options;
+  const { way } = options;
   if (!tuningWays.includes(way)) {
     throw new ConfigError(`tune: there is no way "${way}"; the ways are ${tuningWays.join(", ")}`);
   }
   const [prefix, encoder] = encoderOf(model);
   const { depth } = encoder.config;
-  if (way === "last") checkCount("blocks", blocks, depth);
-  if (way === "low-rank") addUpdates(encoder, options);
+  const blocks = options.blocks ?? (way === "last" ? Math.min(2, depth) : depth);
+  checkCount("blocks", blocks, depth);
+  const first = depth - blocks;
+  if (way === "low-rank") addUpdates(encoder, first, options);
+  if (way === "effort") addComponents(encoder, first);
+  /** Whether a name belongs to the last blocks, or, where these are all, to no block. */
+  const isHigh = (name: string): boolean => {
+    const block = /^blocks\.(\d+)\./.exec(name)?.[1];
+    if (block !== undefined) return Number(block) >= first;
+    return first === 0 || /^(norm|fc_norm)\./.test(name);
+  };
   const learns: Readonly<Record<TuningWay, (name: string) => boolean>> = {
     "probe": () => false,
-    "norms": (name) => norms.test(name),
+    "norms": (name) => norms.test(name) && isHigh(name),
     "low-rank": (name) => name.includes(".low_rank."),
-    "last": (name) => {
-      const block = /^blocks\.(\d+)\./.exec(name)?.[1];
-      return block === undefined ? /^(norm|fc_norm)\./.test(name) : Number(block) >= depth - blocks;
-    },
+    "effort": (name) => name.includes(".singular."),
+    "last": (name) =>
+      isHigh(name) && (name.startsWith("blocks.") || /^(norm|fc_norm)\./.test(name)),
     "full": () => true,
   };
   const isTrained = (name: string) => {
@@ -155,6 +194,38 @@ export function tune(model: Module, options: TuneOptions): TunedParameters {
   model.freeze((name) => !isTrained(name));
   model.unfreeze(isTrained);
   return account(model);
+}
+
+/**
+ * How many blocks from the input on are frozen together with everything before them: their output never changes while
+ * the model learns. The depth where nothing inside the encoder learns but what comes after its blocks; -1 where the
+ * embedding itself learns.
+ *
+ * @example
+ * ```ts
+ * import { frozenBlocks, tune, VisionTransformer } from "@corit/corit/nn";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const encoder = VisionTransformer.create({ preset: "tiny", depth: 4, seed: 0 });
+ * tune(encoder, { way: "last", blocks: 1 });
+ * assertEquals(frozenBlocks(encoder), 3);
+ * tune(encoder, { way: "full" });
+ * assertEquals(frozenBlocks(encoder), -1);
+ * ```
+ */
+export function frozenBlocks(encoder: VisionTransformer): number {
+  const trained = [...encoder.namedParameters()].filter(([, parameter]) => parameter.trained)
+    .map(([name]) => name);
+  if (trained.some((name) => /^(cls_token|reg_token|pos_embed|patch_embed|norm_pre)/.test(name))) {
+    return -1;
+  }
+  const blocks = trained.flatMap((name) => /^blocks\.(\d+)\./.exec(name)?.[1] ?? []).map(Number);
+  return Math.min(encoder.config.depth, ...blocks);
+}
+
+/** Makes low-rank updates and singular components part of their layers' weights; returns how many layers had one. */
+export function mergeTuned(model: Module): number {
+  return mergeLowRank(model) + mergeSingularComponents(model);
 }
 
 /** Counts and lists what is trained; a tied parameter counts once. */

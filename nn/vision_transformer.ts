@@ -45,7 +45,7 @@ export interface BlockInfo {
   readonly block: number;
   /** How many blocks there are. */
   readonly depth: number;
-  /** Tokens before the patch tokens: 1 with a class token, else 0. */
+  /** Tokens before the patch tokens: the class token, if there is one, and registers. */
   readonly prefixTokens: number;
   /** Rows and columns of patches. */
   readonly grid: readonly [rows: number, columns: number];
@@ -97,7 +97,9 @@ export interface TokenResult {
 export class VisionTransformer extends Module {
   /** [1, 1, width], if there is a class token. */
   readonly clsToken: Parameter | undefined;
-  /** [1, tokens, width]. */
+  /** [1, registers, width], if there are registers. */
+  readonly regToken: Parameter | undefined;
+  /** [1, patches, width], with the class token's position before them where it has one. */
   readonly posEmbed: Parameter;
   /** Images to tokens. */
   readonly patchEmbed: PatchEmbedding;
@@ -130,9 +132,12 @@ export class VisionTransformer extends Module {
     this.clsToken = config.classToken
       ? makeParameter("cls_token", [1, 1, width], normalValues(1e-6), layer)
       : undefined;
+    this.regToken = config.registers > 0
+      ? makeParameter("reg_token", [1, config.registers, width], normalValues(1e-6), layer)
+      : undefined;
     this.posEmbed = makeParameter(
       "pos_embed",
-      [1, patches + this.prefixTokens, width],
+      [1, patches + this.#prefixPositions, width],
       truncatedNormalValues(),
       layer,
     );
@@ -180,9 +185,14 @@ export class VisionTransformer extends Module {
     return new VisionTransformer(settleConfig(preset, overrides), { random, device });
   }
 
-  /** Tokens before the patch tokens: 1 with a class token, else 0. */
+  /** Tokens before the patch tokens: the class token, if there is one, and registers. */
   get prefixTokens(): number {
-    return this.config.classToken ? 1 : 0;
+    return (this.config.classToken ? 1 : 0) + this.config.registers;
+  }
+
+  /** Positions before those of the patches: the class token's, if it has one. */
+  get #prefixPositions(): number {
+    return this.config.classToken && this.config.classPosition ? 1 : 0;
   }
 
   /**
@@ -237,11 +247,15 @@ export class VisionTransformer extends Module {
   embed(images: Tensor): Tensor {
     const patches = this.patchEmbed.forward(images);
     const [batch, , width] = patches.shape;
-    const tokens = this.clsToken
-      ? concat([expand(this.clsToken.value, [batch, 1, width]), patches], 1)
-      : patches;
-    const placed = tokens.add(this.#positionsFor(images));
-    const dropped = this.posDrop.forward(placed);
+    const repeated = (cell: Parameter) => expand(cell.value, [batch, cell.shape[1], width]);
+    const positions = this.#positionsFor(images);
+    const first = this.clsToken ? [repeated(this.clsToken)] : [];
+    const placed = this.#prefixPositions === first.length
+      ? (this.clsToken ? concat([...first, patches], 1) : patches).add(positions)
+      : concat([...first, patches.add(positions)], 1);
+    const dropped = this.posDrop.forward(
+      this.regToken ? registered(placed, repeated(this.regToken)) : placed,
+    );
     return this.normPre ? this.normPre.forward(dropped) : dropped;
   }
 
@@ -279,7 +293,14 @@ export class VisionTransformer extends Module {
           `${height} x ${width}; create it with anyImageSize: true to interpolate positions`,
       );
     }
-    return interpolatePositions(this.posEmbed.value, this.#gridOf(images), this.prefixTokens);
+    const grid = this.#gridOf(images);
+    const { positionInterpolation } = this.config;
+    return interpolatePositions(
+      this.posEmbed.value,
+      grid,
+      this.#prefixPositions,
+      positionInterpolation,
+    );
   }
 
   #checkBlocks(option: string, blocks: readonly number[], first: number): void {
@@ -293,4 +314,10 @@ export class VisionTransformer extends Module {
       );
     }
   }
+}
+
+/** Tokens with registers behind the class token; they have no position. */
+function registered(tokens: Tensor, registers: Tensor): Tensor {
+  const [, count] = tokens.shape;
+  return concat([narrow(tokens, 1, 0, 1), registers, narrow(tokens, 1, 1, count - 1)], 1);
 }

@@ -3,6 +3,7 @@
 import { ConfigError } from "../errors.ts";
 import type { Activation } from "../tensor/operations/matmul.ts";
 import type { Normalization, PatchInput } from "./patch_inputs.ts";
+import { type PositionInterpolation, positionInterpolations } from "./position_embedding.ts";
 
 /** Everything that fixes a vision transformer's shape and function. Plain JSON. */
 export interface VisionTransformerConfig {
@@ -24,6 +25,10 @@ export interface VisionTransformerConfig {
   readonly pooling: "token" | "mean";
   /** Whether there is a class token before the patch tokens. */
   readonly classToken: boolean;
+  /** Tokens between the class token and the patch tokens that stand for nothing in the image (Darcet et al., 2024). */
+  readonly registers: number;
+  /** Whether the class token has a position of its own. */
+  readonly classPosition: boolean;
   /** What is read of each patch. */
   readonly inputs: readonly PatchInput[];
   /** How colours (0..255) are standardised. */
@@ -42,6 +47,8 @@ export interface VisionTransformerConfig {
   readonly preNorm: boolean;
   /** Takes images of other sizes, interpolating the position embedding; else they are an error. */
   readonly anyImageSize: boolean;
+  /** How. */
+  readonly positionInterpolation: PositionInterpolation;
 }
 
 const base: VisionTransformerConfig = {
@@ -54,6 +61,8 @@ const base: VisionTransformerConfig = {
   classes: 2,
   pooling: "token",
   classToken: true,
+  registers: 0,
+  classPosition: true,
   inputs: ["rgb"],
   normalization: { mean: 127.5, deviation: 127.5 },
   layerScale: null,
@@ -63,6 +72,7 @@ const base: VisionTransformerConfig = {
   epsilon: 1e-6,
   preNorm: false,
   anyImageSize: false,
+  positionInterpolation: "antialiased",
 };
 
 /**
@@ -130,6 +140,12 @@ function check(config: VisionTransformerConfig): void {
   if (!Number.isInteger(classes) || classes < 0) {
     problems.push(`classes must be a whole number of at least 0, but is ${classes}`);
   }
+  if (!Number.isInteger(config.registers) || config.registers < 0) {
+    problems.push(`registers must be a whole number of at least 0, but is ${config.registers}`);
+  }
+  if (config.registers > 0 && !classToken) {
+    problems.push("registers stand behind a class token; set classToken");
+  }
   if (imageSize % patchSize !== 0) {
     problems.push(`the image size ${imageSize} is no multiple of the patch size ${patchSize}`);
   }
@@ -139,6 +155,12 @@ function check(config: VisionTransformerConfig): void {
   }
   if (!["token", "mean"].includes(pooling)) {
     problems.push(`pooling is token or mean, but found "${pooling}"`);
+  }
+  if (!positionInterpolations.includes(config.positionInterpolation)) {
+    problems.push(
+      `positionInterpolation is ${positionInterpolations.join(", ")}, but found ` +
+        `"${config.positionInterpolation}"`,
+    );
   }
   if (problems.length > 0) throw new ConfigError(`VisionTransformer: ${problems.join("; ")}`);
 }

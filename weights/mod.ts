@@ -33,6 +33,7 @@ export {
   cachedBackbone,
   loadBackbone,
   type LoadedBackbone,
+  type MakeOptions,
   openWeights,
   pullBackbone,
   type Pulled,

@@ -58,6 +58,7 @@ const timm: Naming = {
   prefixes: ["", "visual.trunk.", "backbone."],
   rows: [
     one("cls_token", "cls_token"),
+    one("reg_token", "reg_token"),
     one("pos_embed", "pos_embed"),
     ...layer("patch_embed.proj", "patch_embed.proj"),
     ...layer("norm_pre", "norm_pre"),
@@ -148,9 +149,10 @@ const openaiClip: Naming = {
 const dinoBlock = "encoder.layer.{n}";
 const huggingFaceDinov2: Naming = {
   title: "DINOv2 of Hugging Face transformers",
-  prefixes: ["", "dinov2."],
+  prefixes: ["", "dinov2.", "dinov2_with_registers."],
   rows: [
     one("cls_token", "embeddings.cls_token"),
+    one("reg_token", "embeddings.register_tokens"),
     one("pos_embed", "embeddings.position_embeddings"),
     ...layer("patch_embed.proj", "embeddings.patch_embeddings.projection"),
     ...layer("blocks.{n}.norm1", `${dinoBlock}.norm1`),

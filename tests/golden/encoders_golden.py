@@ -5,7 +5,7 @@
 
 The true architectures, narrow and shallow, with random weights, in float64. Stored tensors, images and output gradients
 have four decimals, so that the decimal text is exactly what PyTorch computed from; results have 15 digits.
-Written with transformers 5.24.0, timm 1.0.31, open_clip_torch 3.3.0.
+Written with PyTorch 2.14.1, transformers 5.24.0, timm 1.0.31, open_clip_torch 3.3.0.
 """
 
 import functools
@@ -155,6 +155,29 @@ def hugging_face_dinov2():
 add("DINOv2 of transformers, other image size", "hugging-face-dinov2", hugging_face_dinov2(),
     IMAGENET, lambda model, pixels: [model(pixels).pooler_output], {"classes": 0, "layerScale": 1},
     size=(8, 20))
+
+def hugging_face_dinov2_registers():
+    """DINOv2 with registers."""
+    return transformers.Dinov2WithRegistersModel(transformers.Dinov2WithRegistersConfig(
+        hidden_size=WIDTH, mlp_ratio=4, num_hidden_layers=DEPTH, num_attention_heads=HEADS,
+        image_size=IMAGE, patch_size=PATCH, num_register_tokens=3, attn_implementation="sdpa",
+    ))
+
+
+registers = {"classes": 0, "layerScale": 1, "registers": 3}
+add("DINOv2 with registers of transformers", "hugging-face-dinov2", hugging_face_dinov2_registers(),
+    IMAGENET, lambda model, pixels: [model(pixels).pooler_output], registers)
+add("DINOv2 with registers of transformers, other image size", "hugging-face-dinov2",
+    hugging_face_dinov2_registers(), IMAGENET, lambda model, pixels: [model(pixels).pooler_output],
+    registers, size=(8, 20))
+add("DINOv2 with registers of timm, other image size", "timm",
+    timm_model(num_classes=0, init_values=1e-5, reg_tokens=3, no_embed_class=True,
+               dynamic_img_size=True),
+    IMAGENET, timm_outputs, {**registers, "classPosition": False}, size=(8, 20))
+add("CLIP of timm, other image size", "timm",
+    timm_model(num_classes=0, pre_norm=True, act_layer="quick_gelu", dynamic_img_size=True,
+               norm_layer=functools.partial(torch.nn.LayerNorm, eps=1e-5)),
+    CLIP, timm_outputs, {"projection": 0, "activation": "geluQuick"}, size=(8, 20))
 
 path = pathlib.Path(__file__).parent / "encoders.json"
 path.write_text("[\n" + ",\n".join(json.dumps(c, separators=(",", ":")) for c in cases) + "\n]\n")

@@ -47,15 +47,23 @@ const cases = JSON.parse(
 
 /** A model of the case's sizes. */
 function modelOf(
-  { name, options }: EncoderCase,
+  { name, naming, options }: EncoderCase,
   device: Device,
 ): VisionTransformer {
+  const positionInterpolation = naming.startsWith("hugging-face") && !name.includes("registers")
+    ? "plain"
+    : "antialiased";
   if (name.startsWith("CLIP")) {
-    return ClipImageEncoder.create({ ...options as ClipOptions, device });
+    return ClipImageEncoder.create({
+      ...options as ClipOptions,
+      positionInterpolation,
+      device,
+    });
   }
   return VisionTransformer.create({
     ...dinov2Small,
     layerScale: null,
+    positionInterpolation,
     ...options as VisionTransformerOptions,
     device,
   });
