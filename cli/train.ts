@@ -54,7 +54,9 @@ function show(): { onEvent: (event: TrainingEvent) => void; stop: () => void } {
       case "skipped":
         stop();
         console.log(
-          ["Left out, since they cannot be read:", ...problemLines(event.problems), ""].join("\n  "),
+          ["Left out, since they cannot be read:", ...problemLines(event.problems), ""].join(
+            "\n  ",
+          ),
         );
         break;
       case "ready":
@@ -83,6 +85,12 @@ function show(): { onEvent: (event: TrainingEvent) => void; stop: () => void } {
         bar?.log(`step ${event.step}: validation AUC ${event.auc.toFixed(3)}${best}`);
         break;
       }
+      case "collapse":
+        bar?.log(
+          `step ${event.evidence.step}: training seems to have collapsed to guessing: ` +
+            `${event.evidence.text}; ${event.action}`,
+        );
+        break;
       case "planned":
         stop();
         console.log(`\n${event.text}`);

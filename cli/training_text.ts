@@ -71,13 +71,28 @@ function sourceText({ data, families, testFamilies }: TrainingConfig): string {
 
 /** The optimization in a line. */
 function trainingText(config: TrainingConfig): string {
-  const { steps, batchPairs, accumulate, optimizer, learningRate, sam, rho, maxSeconds } = config;
+  const { steps, batchPairs, accumulate, optimizer, learningRate, maxSeconds } = config;
   const pairs = whole(batchPairs * accumulate);
   const name = optimizer === "adamw" ? "AdamW" : "SGD";
-  const climb = sam ? ` under SAM, radius ${rho}` : "";
+  const climb = climbText(config);
   const limit = maxSeconds > 0 ? `, at most ${formatDuration(maxSeconds)}` : "";
   return `${whole(steps)} steps of ${pairs} real crops and their ${pairs} forged twins; ` +
     `${name}, learning rate ${learningRate}${climb}${limit}`;
+}
+
+/** Who climbs how far, of SAM's family. */
+function climbText(
+  { sam, samRule, rho, rhoSchedule, rhoEnd, perturb, ...of }: TrainingConfig,
+): string {
+  if (!sam) return "";
+  const name = samRule === "sam" ? "SAM" : samRule;
+  const radius = samRule === "cor-guided"
+    ? `radius ${of.corFraction} of the local critical one, at most ${of.corMaximum}`
+    : rhoSchedule === "constant"
+    ? `radius ${rho}`
+    : `radius ${rho} to ${rhoEnd} (${rhoSchedule})`;
+  const where = perturb === "all" ? "" : ` on the ${perturb} alone`;
+  return ` under ${name}, ${radius}${where}`;
 }
 
 /** The data, counted by split and family. */

@@ -177,6 +177,14 @@ ${trusted(svg)}</figure>
       ),
     );
   }
+  const estimated = metrics.filter((row) => row.gsnrEstimate !== undefined);
+  if (estimated.length > 1) {
+    figures.push(figure(
+      "The same ratio, estimated along the way",
+      "An estimate: from consecutive batches, between which the weights move.",
+      plotGsnr(estimated.map((row) => ({ ...row, gsnr: row.gsnrEstimate })), size),
+    ));
+  }
   return markup`<h2>Training</h2>
 <div class="grid two">
 ${figures}</div>

@@ -32,6 +32,8 @@ export interface LocalRadiusOptions {
   readonly maximum?: number;
   /** The radius is found to this share of itself; 0.005 by default. */
   readonly tolerance?: number;
+  /** Whether the interval over batches is wanted, at about three times the cost; true by default. */
+  readonly interval?: boolean;
 }
 
 /** A critical radius and what was seen there. */
@@ -41,7 +43,7 @@ export interface LocalRadius {
    * largest radius.
    */
   readonly radius: number;
-  /** Radii where mean + 1.96 and mean - 1.96 standard errors over batches turn; NaN with a single batch. */
+  /** Radii where mean + 1.96 and mean - 1.96 standard errors over batches turn; NaN with a single batch, or unasked. */
   readonly interval: readonly [low: number, high: number];
   /** Mean change of the loss in one step without climbing. */
   readonly changeAtZero: number;
@@ -127,7 +129,8 @@ export function localCriticalRadius(options: LocalRadiusOptions): LocalRadius {
       high *= 2;
       if (high > maximum) return Infinity;
     }
-    while (high - low > tolerance * high) {
+    // Far below the first radius the change is rounding, and its sign no radius.
+    while (high - low > tolerance * high && high > first / 1024) {
       const middle = (low + high) / 2;
       if (value(trial(middle)) < 0) low = middle;
       else high = middle;
@@ -135,7 +138,8 @@ export function localCriticalRadius(options: LocalRadiusOptions): LocalRadius {
     return (low + high) / 2;
   };
   const radius = crossing(({ mean }) => mean);
-  const interval: [number, number] = batches.length < 2 ? [NaN, NaN] : [
+  const { interval: wanted = true } = options;
+  const interval: [number, number] = batches.length < 2 || !wanted ? [NaN, NaN] : [
     crossing(({ mean, standardError }) => mean + 1.96 * standardError),
     crossing(({ mean, standardError }) => mean - 1.96 * standardError),
   ];

@@ -14,7 +14,7 @@ import type { RandomStream } from "../tensor/random.ts";
 import { withoutRecording } from "../tensor/recording.ts";
 import { showShape } from "../tensor/shape.ts";
 import { untaped } from "../tensor/tape.ts";
-import { keep, Tensor } from "../tensor/tensor.ts";
+import { keep, type Tensor } from "../tensor/tensor.ts";
 import { copyInto, update } from "../tensor/update.ts";
 import type { Optimizer, Pass } from "./optimizer.ts";
 import type { ParameterArena } from "./parameters.ts";
@@ -34,24 +34,18 @@ export interface EsamOptions extends SamOptions {
   readonly climbs?: (name: string, step: number) => boolean;
 }
 
-/** The loss of a batch, and of each of its samples: [samples]. The loss is the samples' mean. */
-export interface SampledLoss {
-  /** A scalar. */
-  readonly total: Tensor;
-  /** [samples], along the first axis of the batch's tensors. */
-  readonly samples: Tensor;
-}
-
 /** The optimizer that {@linkcode esam} makes. */
 export interface EsamOptimizer extends SamOptimizer {
   /**
    * The loss to train with, from one that tells samples apart: in the first pass the mean over the batch, in the second
    * that over the samples whose loss has risen most. Batches are tensors of one first axis, in arrays and plain objects.
    *
-   * @param losses Gives [samples], or the same with the batch's loss.
+   * @param samples Gives the loss of each sample, [samples].
+   * @param total Gives the loss of a batch, where it is more than their mean; the first pass then takes one more forward.
    */
   lossOf<Model extends Module, Batch>(
-    losses: (model: Model, batch: Batch) => Tensor | SampledLoss,
+    samples: (model: Model, batch: Batch) => Tensor,
+    total?: LossFunction<Model, Batch>,
   ): LossFunction<Model, Batch>;
 }
 
@@ -166,37 +160,39 @@ class Esam extends SharpnessAware implements EsamOptimizer {
   }
 
   lossOf<Model extends Module, Batch>(
-    losses: (model: Model, batch: Batch) => Tensor | SampledLoss,
+    samples: (model: Model, batch: Batch) => Tensor,
+    total?: LossFunction<Model, Batch>,
   ): LossFunction<Model, Batch> {
     this.#sampled = true;
-    const sampled = (model: Model, batch: Batch): SampledLoss => {
-      const found = losses(model, batch);
-      const result = found instanceof Tensor ? { total: mean(found), samples: found } : found;
-      if (result.samples.rank === 1) return result;
+    const lossesOf = (model: Model, batch: Batch): Tensor => {
+      const losses = samples(model, batch);
+      if (losses.rank === 1) return losses;
       throw new GradientError(
-        `esam: expected a loss for each sample, [samples], but found ` +
-          showShape(result.samples.shape),
+        `esam: expected a loss for each sample, [samples], but found ${showShape(losses.shape)}`,
       );
     };
+    const lossOf = total ?? ((model, batch) => mean(lossesOf(model, batch)));
     return (model, batch) => {
       this.#calls++;
-      if (this.gamma === 1) return sampled(model, batch).total;
+      if (this.gamma === 1) return lossOf(model, batch);
       if (this.#pass === "first") {
-        const { total, samples } = sampled(model, batch);
-        copyInto(this.#beforeOf(samples), samples);
-        return total;
+        const losses = total
+          ? withoutRecording(() => lossesOf(model, batch))
+          : lossesOf(model, batch);
+        copyInto(this.#beforeOf(losses), losses);
+        return total ? total(model, batch) : mean(losses);
       }
       const chosen = withoutRecording(() => {
-        const { samples } = sampled(model, batch);
-        const rises = sub(samples, this.#beforeOf(samples));
-        const count = Math.max(1, Math.floor(this.gamma * samples.size));
+        const losses = lossesOf(model, batch);
+        const rises = sub(losses, this.#beforeOf(losses));
+        const count = Math.max(1, Math.floor(this.gamma * losses.size));
         const rows = narrow(argsort(rises, { descending: true }), 0, 0, count);
         return mapTensors(
           batch,
           (each) => apply("gather", [each, rows], { axis: 0, mode: "select" }),
         );
       });
-      return sampled(model, chosen).total;
+      return lossOf(model, chosen);
     };
   }
 

@@ -21,7 +21,7 @@ export {
   elementwise,
   type ElementwiseOptions,
 } from "./elementwise.ts";
-export { esam, type EsamOptimizer, type EsamOptions, type SampledLoss } from "./esam.ts";
+export { esam, type EsamOptimizer, type EsamOptions } from "./esam.ts";
 export { friendlySam, type FriendlySamOptions } from "./friendly_sam.ts";
 export { globalNorm } from "./global_norm.ts";
 export { gsam, type GsamOptions } from "./gsam.ts";

@@ -6,6 +6,7 @@ import { FormatError } from "../errors.ts";
 import { decodeSafetensors, type RandomState, scoped } from "../tensor/mod.ts";
 import type { Validation } from "./scoring.ts";
 import { readSealedFolder, writeSealedFolder } from "./sealed_folder.ts";
+import type { WatchState } from "./watch.ts";
 
 /** The validation with the highest AUC so far. */
 export interface BestValidation extends Validation {
@@ -33,6 +34,8 @@ export interface CheckpointState {
   readonly seconds: number;
   /** Why training stops here before its steps are done; empty where it goes on. */
   readonly stopped: string;
+  /** What is watched beside the loss; checkpoints of before have none. */
+  readonly watch?: WatchState;
 }
 
 /** A checkpoint as it is stored: two safetensors files and the state. */

@@ -118,8 +118,42 @@ export interface TrainingConfig {
   labelSmoothing: number;
   /** Sharpness-aware minimization. */
   sam: boolean;
+  /** Which optimizer of SAM's family climbs. */
+  samRule: "sam" | "asam" | "gsam" | "look-sam" | "friendly-sam" | "esam" | "cor-guided";
   /** Radius of SAM's perturbation. */
   rho: number;
+  /** How the radius moves over the run; `learning-rate` follows the learning rate, as GSAM's authors have it. */
+  rhoSchedule: "constant" | "linear" | "cosine" | "learning-rate";
+  /** The radius that a schedule ends at, or its smallest. */
+  rhoEnd: number;
+  /** Fraction of the steps before the first climb: a warm start by the optimizer alone. */
+  samStart: number;
+  /** Which parameters climb: controls tell whether the read-out or the features fail. */
+  perturb: "all" | "head" | "blocks" | "embedding";
+  /** GSAM's weight of the surrogate gap. */
+  gsamAlpha: number;
+  /** LookSAM's steps from one climb to the next. */
+  lookSamEvery: number;
+  /** LookSAM's weight of what it uses again. */
+  lookSamAlpha: number;
+  /** How much of the running mean F-SAM takes away from the gradient. */
+  friendlySigma: number;
+  /** Share of the running mean that F-SAM keeps at each step. */
+  friendlyDecay: number;
+  /** Probability with which a parameter takes part in ESAM's climb. */
+  esamBeta: number;
+  /** Share of a batch that ESAM's second pass is taken over. */
+  esamGamma: number;
+  /** COR-guided SAM's radius as a share of the local critical one. */
+  corFraction: number;
+  /** Steps from one estimate of the critical radius to the next. */
+  corEvery: number;
+  /** Twin pairs that each estimate uses. */
+  corPairs: number;
+  /** The largest radius that COR-guided SAM takes. */
+  corMaximum: number;
+  /** Whether each block climbs by a radius of its own. */
+  corBlocks: boolean;
 
   /** Steps between validations; the last step always validates. */
   evaluateEvery: number;
@@ -129,6 +163,12 @@ export interface TrainingConfig {
   gsnrEvery: number;
   /** Twin pairs that each such measurement uses. */
   gsnrPairs: number;
+  /** Steps between running estimates of that ratio from consecutive batches; 0 is off. */
+  gsnrEstimateEvery: number;
+  /** What is done when training collapses to guessing: a warning, an end, or half the radius. */
+  onCollapse: "warn" | "stop" | "lower" | "off";
+  /** Steps that a collapse is judged by; nothing is judged before twice as many. */
+  collapseWindow: number;
   /** Validations without a better AUC after which training stops; 0 is off. */
   earlyStopping: number;
   /** Seconds after which training stops as if the steps were done; 0 is off. */

@@ -23,6 +23,7 @@ const count = z.int().min(1);
 const countOrOff = z.int().min(0);
 const seed = z.int().min(0).max(0xffff_ffff);
 const positive = z.number().positive();
+const share = positive.max(1);
 const amount = z.number().min(0);
 const text = z.string().min(1);
 
@@ -156,13 +157,53 @@ export const trainingOptions: OptionDefinition<TrainingConfig> = defineOptions<T
     }),
     ...group("Sharpness-aware minimization", {
       sam: row(z.boolean(), true, "climb to the worst nearby weights before each step"),
+      samRule: row(
+        z.enum(["sam", "asam", "gsam", "look-sam", "friendly-sam", "esam", "cor-guided"]),
+        "sam",
+        "who climbs; cor-guided keeps to a share of the local critical radius",
+      ),
       rho: row(amount, 0.01, "radius of the climb; the recipe collapses from about 0.05 on"),
+      rhoSchedule: row(
+        z.enum(["constant", "linear", "cosine", "learning-rate"]),
+        "constant",
+        "how the radius moves from rho to rho-end",
+      ),
+      rhoEnd: row(amount, 0, "where its schedule ends, or its smallest (learning-rate)"),
+      samStart: row(probability, 0, "fraction of the steps before the first climb"),
+      perturb: row(
+        z.enum(["all", "head", "blocks", "embedding"]),
+        "all",
+        "parameters that climb; the rest stay where they are",
+      ),
+      gsamAlpha: row(amount, 0.1, "weight of GSAM's surrogate gap (Zhuang et al., 2022)"),
+      lookSamEvery: row(count, 5, "steps between climbs of LookSAM (Liu et al., 2022)"),
+      lookSamAlpha: row(amount, 0.7, "weight of what LookSAM uses again in between"),
+      friendlySigma: row(amount, 1, "part of the mean that F-SAM removes (Li et al., 2024)"),
+      friendlyDecay: row(fraction, 0.9, "share of that mean that is kept at each step"),
+      esamBeta: row(share, 0.5, "probability to climb of a parameter in ESAM (Du et al., 2022)"),
+      esamGamma: row(share, 0.5, "share of a batch in ESAM's second pass"),
+      corFraction: row(positive, 0.5, "radius as a share of the critical one (cor-guided)"),
+      corEvery: row(count, 50, "steps between estimates of the critical radius"),
+      corPairs: row(z.int().min(2), 32, "twin pairs that each of them uses"),
+      corMaximum: row(positive, 0.05, "largest radius, also where the critical one is infinite"),
+      corBlocks: row(z.boolean(), false, "a radius for each block, by its own critical one"),
     }),
     ...group("Along the way", {
       evaluateEvery: row(count, 100, "steps between validations"),
       checkpointEvery: row(count, 100, "steps between checkpoints"),
       gsnrEvery: row(countOrOff, 175, "steps between gradient signal-to-noise ratios; 0: off"),
       gsnrPairs: row(z.int().min(2), 200, "twin pairs that each of them uses"),
+      gsnrEstimateEvery: row(
+        countOrOff,
+        25,
+        "steps between running estimates of it from consecutive batches; 0: off",
+      ),
+      onCollapse: row(
+        z.enum(["warn", "stop", "lower", "off"]),
+        "warn",
+        "what to do when training collapses to guessing; lower: halve rho",
+      ),
+      collapseWindow: row(z.int().min(4), 50, "steps that a collapse is judged by"),
       earlyStopping: row(countOrOff, 0, "validations without progress before stopping; 0: off"),
       maxSeconds: row(amount, 0, "seconds after which training stops; 0: off"),
     }),
@@ -232,6 +273,7 @@ function checkTogether(config: TrainingConfig): void {
         `leave it out of families or of testFamilies`,
     );
   }
+  checkSam(config);
   if ((config.cgp === "text") !== (config.textDirections !== "")) {
     throw new ConfigError(
       `cgp text and textDirections go together, but cgp is ${config.cgp} and textDirections is ` +
@@ -242,6 +284,25 @@ function checkTogether(config: TrainingConfig): void {
     throw new ConfigError(
       `imageSize ${imageSize} is not a multiple of patchSize ${patchSize}: ` +
         `try ${Math.max(1, Math.round(imageSize / patchSize)) * patchSize}`,
+    );
+  }
+}
+
+/** What a rule of SAM's family does not go with. */
+function checkSam(config: TrainingConfig): void {
+  const { sam, samRule, perturb, accumulate, esamGamma, rhoSchedule, onCollapse } = config;
+  if (onCollapse === "lower" && !sam) {
+    throw new ConfigError("onCollapse lower lowers SAM's radius, but sam is false");
+  }
+  if (samRule === "esam" && esamGamma < 1 && accumulate > 1) {
+    throw new ConfigError(
+      "samRule esam compares the samples of one batch; set accumulate to 1, or esamGamma to 1",
+    );
+  }
+  if (samRule === "cor-guided" && (perturb !== "all" || rhoSchedule !== "constant")) {
+    throw new ConfigError(
+      "samRule cor-guided finds its radius by itself, over all parameters; leave perturb and " +
+        "rhoSchedule out",
     );
   }
 }

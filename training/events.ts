@@ -2,6 +2,7 @@
 
 import type { DataReport } from "../data/look.ts";
 import type { DataProblem } from "../data/problem.ts";
+import type { CollapseEvidence } from "../instruments/collapse_monitor.ts";
 import type { GroupGsnr } from "../instruments/gsnr.ts";
 import type { Profile } from "../tensor/profile.ts";
 import type { BestValidation } from "./checkpoint.ts";
@@ -52,6 +53,8 @@ export type TrainingEvent =
   }
   /** The gradient signal-to-noise ratio was measured. */
   | { readonly kind: "gsnr"; readonly step: number; readonly groups: readonly GroupGsnr[] }
+  /** The training seems to have collapsed to guessing; `action` is what is done about it, in words. */
+  | { readonly kind: "collapse"; readonly evidence: CollapseEvidence; readonly action: string }
   /** A checkpoint was written. */
   | { readonly kind: "checkpoint"; readonly step: number; readonly path: string }
   /** Training is over: the steps are done, or `why` says what ended it before. */

@@ -32,9 +32,15 @@ export class GsnrProbe {
    *
    * @param set Crops with twins.
    * @param pairs How many; fewer where the set has fewer.
+   * @param count Into how many batches they are put, at most.
    * @throws {DataError} where there are less than two pairs.
    */
-  static async create(set: CropSet, pairs: number, seed: number): Promise<GsnrProbe> {
+  static async create(
+    set: CropSet,
+    pairs: number,
+    seed: number,
+    count: number = batches,
+  ): Promise<GsnrProbe> {
     const random = new RandomStream(seed).fork("gsnr");
     const twins = twinsOf(set);
     if (twins.length < 2) {
@@ -45,7 +51,7 @@ export class GsnrProbe {
     }
     const unchanged = augmentation({ flip: { probability: 0 } });
     const chosen = random.permutation(twins.length).subarray(0, pairs);
-    const size = Math.ceil(chosen.length / batches);
+    const size = Math.ceil(chosen.length / count);
     const filled: Batch[] = [];
     for (let first = 0; first < chosen.length; first += size) {
       // Real beside forged: two samples side by side are a unit.
@@ -55,6 +61,11 @@ export class GsnrProbe {
       filled.push(batch);
     }
     return new GsnrProbe(filled);
+  }
+
+  /** The pairs in batches, real beside forged. */
+  get batches(): readonly Batch[] {
+    return this.#batches;
   }
 
   /** Measures every group of the detector, from the embedding to the head. */

@@ -18,6 +18,12 @@ export interface TrainingRow extends MetricsRow {
   readonly seconds: number;
   /** Standard error of each `gsnr`, where it was measured. */
   readonly gsnrError?: Readonly<Record<string, number>>;
+  /** Standard error of each `gsnrEstimate`. */
+  readonly gsnrEstimateError?: Readonly<Record<string, number>>;
+  /** Length of the step's climb, under SAM. */
+  readonly radius?: number;
+  /** Why the training was held for collapsed at this step. */
+  readonly collapse?: string;
 }
 
 /**

@@ -7,9 +7,7 @@ import {
   clipNorm,
   ema,
   layerDecay,
-  type Optimizer,
   type ParameterGroup,
-  sam,
   type Schedule,
   sgd,
   warmupCosine,
@@ -18,6 +16,7 @@ import { FormatError } from "../errors.ts";
 import { decodeSafetensors, type Tensor } from "../tensor/mod.ts";
 import type { TrainingConfig } from "./config.ts";
 import { fileError } from "./files.ts";
+import { type Climbing, samAround, type SamHooks } from "./sam_rule.ts";
 
 /**
  * Makes the detector; its weights follow from the seed.
@@ -70,16 +69,22 @@ function readDirections(path: string): Tensor {
 }
 
 /** The optimizer of a run, and the average of the weights where there is one. */
-export interface RunOptimizer {
-  /** What steps. */
-  readonly optimizer: Optimizer;
-  /** The same, where it averages. */
+export interface RunOptimizer extends Climbing {
+  /** What steps, where it averages. */
   readonly average?: AveragingOptimizer;
 }
 
-/** Makes the optimizer: SGD or AdamW, its gradient clipped, SAM around it, the average around that. */
-export function makeOptimizer(config: TrainingConfig, depth: number): RunOptimizer {
-  const { weightDecay, clipNorm: limit, sam: sharpnessAware, rho, ema: decay } = config;
+/**
+ * Makes the optimizer: SGD or AdamW, its gradient clipped, SAM's family around it, the average around that.
+ *
+ * @throws {ConfigError} where the rule of SAM's family needs a hook that is not there.
+ */
+export function makeOptimizer(
+  config: TrainingConfig,
+  depth: number,
+  hooks: SamHooks = {},
+): RunOptimizer {
+  const { weightDecay, clipNorm: limit, ema: decay } = config;
   const groups: ParameterGroup[] = config.layerDecay === 1 ? [] : [{
     match: () => true,
     learningRateScale: layerDecay({ depth, decay: config.layerDecay }),
@@ -89,10 +94,10 @@ export function makeOptimizer(config: TrainingConfig, depth: number): RunOptimiz
     ? adamW({ ...options, betas: config.betas })
     : sgd({ ...options, momentum: config.momentum });
   const clipped = limit === 0 ? base : clipNorm(base, limit);
-  const climbing = sharpnessAware ? sam(clipped, { radius: rho }) : clipped;
-  if (decay === 0) return { optimizer: climbing };
-  const average = ema(climbing, { decay, warmup: true });
-  return { optimizer: average, average };
+  const climbing = samAround(clipped, config, hooks);
+  if (decay === 0) return climbing;
+  const average = ema(climbing.optimizer, { decay, warmup: true });
+  return { ...climbing, optimizer: average, average };
 }
 
 /** A linear rise from the first step on, then half a cosine. */

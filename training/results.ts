@@ -13,7 +13,7 @@ import type { RunReport, RunSummary } from "../evaluation/report_data.ts";
 import type { BestValidation } from "./checkpoint.ts";
 import type { TrainingConfig } from "./config.ts";
 import type { Computing } from "./device.ts";
-import { readMetrics } from "./metrics_log.ts";
+import { readMetrics, type TrainingRow } from "./metrics_log.ts";
 import type { RunFolder } from "./run_folder.ts";
 import { reportSamples } from "./samples.ts";
 import { scoreCrops, scoredSamples } from "./scoring.ts";
@@ -95,7 +95,7 @@ export async function writeResults(
     samples: await reportSamples(detector, test, scores),
     seeds: { seed: folder.config.seed, splitSeed: folder.config.splitSeed },
     versions: versionsOf(facts.computing),
-    notes: [...notesOf(summary, folder.config), ...facts.dataNotes],
+    notes: [...notesOf(summary, folder.config), ...collapseNotes(metrics), ...facts.dataNotes],
     command: `deno task train --config ${folder.path}/config.json --out runs/again`,
   };
   await folder.writeResults(summary, renderReport(report));
@@ -118,6 +118,16 @@ function subtitleOf({ data, families, testFamilies, imageSize }: TrainingConfig)
     `trained on ${families.join(", ")}.${others}`;
 }
 
+/** When the training was held for collapsed, and why. */
+function collapseNotes(metrics: readonly TrainingRow[]): string[] {
+  const [first, ...rest] = metrics.filter(({ collapse }) => collapse !== undefined);
+  if (!first) return [];
+  const again = rest.length === 0 ? "" : ` It was seen ${rest.length} more times.`;
+  return [
+    `At step ${first.step} the training seemed to have collapsed to guessing: ${first.collapse}.${again}`,
+  ];
+}
+
 /** Caveats of this run alone. */
 function notesOf({ best, stopped, steps }: TrainingSummary, config: TrainingConfig): string[] {
   const notes = [
@@ -126,6 +136,12 @@ function notesOf({ best, stopped, steps }: TrainingSummary, config: TrainingConf
   ];
   if (stopped !== "") {
     notes.push(`Training ended after ${steps} of ${config.steps} steps: ${stopped}.`);
+  }
+  if (config.gsnrEstimateEvery > 0) {
+    notes.push(
+      "The running estimate of the gradient signal-to-noise ratio comes from consecutive batches, " +
+        "between which the weights move: it shows a course, not a value.",
+    );
   }
   if (config.gsnrEvery > 0) {
     notes.push(

@@ -3,9 +3,17 @@
 import { setImmediate } from "node:timers/promises";
 import type { CoritDetector, DetectorBatch } from "../corit/detector.ts";
 import { Loader } from "../data/loader.ts";
-import { FormatError, NumericError } from "../errors.ts";
+import { ConfigError, FormatError, NumericError } from "../errors.ts";
 import { STARTER_FAMILY_WEIGHTS } from "../evaluation/protocol.ts";
-import { LossScaler, type StepResult, type TrainStep, trainStep } from "../optim/mod.ts";
+import {
+  type GuidedGroup,
+  type LossFunction,
+  LossScaler,
+  type RadiusContext,
+  type StepResult,
+  type TrainStep,
+  trainStep,
+} from "../optim/mod.ts";
 import {
   add,
   copyInto,
@@ -23,10 +31,14 @@ import {
 import { detectorBatch } from "./batches.ts";
 import type { BestValidation, Checkpoint, CheckpointState } from "./checkpoint.ts";
 import type { TrainingConfig } from "./config.ts";
+import { criticalRadiusOf } from "./cor_guide.ts";
+import { type GsnrProbe, hasTwins } from "./gsnr_probe.ts";
 import { makeDetector, makeOptimizer, type RunOptimizer } from "./model.ts";
 import { explainNonFinite } from "./non_finite.ts";
+import type { SamHooks } from "./sam_rule.ts";
 import { scoreCrops, scoredSamples, validate, type Validation } from "./scoring.ts";
 import type { Splits } from "./splits.ts";
+import { type Sighting, TrainingWatch } from "./watch.ts";
 
 /** What one step did. */
 export interface SessionStep extends StepResult {
@@ -34,6 +46,10 @@ export interface SessionStep extends StepResult {
   readonly classificationLoss: number;
   /** The part that asks each token whether it was forged, before its weight. */
   readonly maskLoss: number;
+  /** Length of the climb; undefined without SAM. */
+  readonly radius: number | undefined;
+  /** What was seen beside the loss. */
+  readonly sighting: Sighting;
   /** What the loss was multiplied by before it was differentiated, where products are of float16. */
   readonly lossScale?: number;
 }
@@ -64,6 +80,8 @@ export class Session implements Disposable {
   #firstLossParts: ArrayLike<number> = [];
   /** The batch of the step under way. */
   #batch: Parts = [];
+  readonly #watch: TrainingWatch;
+  #criticalRadius: SamHooks["criticalRadius"];
 
   /** Makes detector, optimizer and loader at step 0; `makeDetector(config)` gives the detector. */
   constructor(
@@ -74,7 +92,11 @@ export class Session implements Disposable {
     this.#config = config;
     this.#splits = splits;
     this.detector = detector;
-    this.#optimizer = makeOptimizer(config, this.detector.backbone.config.depth);
+    const factor = { value: 1 };
+    this.#optimizer = makeOptimizer(config, this.detector.backbone.config.depth, {
+      factor,
+      criticalRadius: (context, group) => this.#critical(context, group),
+    });
     this.#loader = new Loader(splits.train, {
       batchSize: 2 * config.batchPairs,
       seed: config.seed,
@@ -86,15 +108,31 @@ export class Session implements Disposable {
     this.#step = trainStep(
       this.detector,
       this.#optimizer.optimizer,
-      (detector, [batch]: Parts) => this.#loss(detector, batch),
+      this.#lossFunction(),
       {
         accumulate: (parts) => parts.map((part) => [part]),
         lossScaler: this.#lossScaler,
-        reduceGradients: (_, pass) => this.#afterPass(pass),
+        reduceGradients: async (gradient, pass) => {
+          this.#afterPass(pass);
+          if (pass === 0) await this.#watch.observe(gradient);
+        },
       },
     );
     const { device, dtype } = this.#step.arena.values;
     this.#lossParts = keep(zeros([2], { device, dtype }));
+    // Twins of one batch are one unit: their gradients nearly cancel.
+    const crops = config.twins && hasTwins(splits.train) ? 1 : 2;
+    const units = crops * config.batchPairs * config.accumulate;
+    this.#watch = new TrainingWatch(config, this.#step.arena, units, factor);
+  }
+
+  /** Lets COR-guided SAM estimate its radius on a probe's pairs. */
+  guideBy(probe: GsnrProbe): void {
+    const { corMaximum, corFraction, learningRate } = this.#config;
+    this.#criticalRadius = criticalRadiusOf(this.detector, probe, {
+      maximum: corMaximum / corFraction,
+      smallestRate: learningRate / 10,
+    });
   }
 
   /** Steps done. */
@@ -134,10 +172,13 @@ export class Session implements Disposable {
       scoped(() => copyInto(this.#lossParts, zerosLike(this.#lossParts)));
       const result = await this.#step(parts);
       const [classification, mask] = Array.from(this.#firstLossParts);
+      const classificationLoss = classification / parts.length;
       return {
         ...result,
-        classificationLoss: classification / parts.length,
+        classificationLoss,
         maskLoss: mask / parts.length,
+        radius: this.#optimizer.sam?.lastRadius,
+        sighting: this.#watch.after(result.step, classificationLoss),
       };
     } finally {
       for (const part of parts) tensorsOf(part).forEach((tensor) => tensor.release());
@@ -152,6 +193,7 @@ export class Session implements Disposable {
     );
     const weights = this.#config.data === "starter" ? STARTER_FAMILY_WEIGHTS : undefined;
     const result = validate(scoredSamples(scores, validation), weights);
+    this.#watch.validated(result.auc);
     const isBest = this.best === null || result.auc > this.best.auc;
     if (isBest) this.best = { step: this.step, ...result };
     this.withoutProgress = isBest ? 0 : this.withoutProgress + 1;
@@ -165,9 +207,10 @@ export class Session implements Disposable {
 
   /** Everything that goes on from here to the same bits. */
   save(seconds: number): Checkpoint {
-    const { tensors, numbers } = scoped(() => {
+    const { tensors, numbers, watch } = scoped(() => {
       const { tensors, numbers } = this.#optimizer.optimizer.state();
-      return { tensors: encodeSafetensors(tensors), numbers };
+      const { tensors: watched, state: watch } = this.#watch.state();
+      return { tensors: encodeSafetensors({ ...tensors, ...watched }), numbers, watch };
     });
     const state: CheckpointState = {
       version: 1,
@@ -179,6 +222,7 @@ export class Session implements Disposable {
       withoutProgress: this.withoutProgress,
       seconds,
       stopped: this.stopped,
+      watch,
     };
     return { weights: encodeSafetensors(this.detector.stateDict()), optimizer: tensors, state };
   }
@@ -197,7 +241,13 @@ export class Session implements Disposable {
     scoped(() => {
       this.detector.loadStateDict(decodeSafetensors(weights).tensors);
       const { tensors } = decodeSafetensors(optimizer);
-      this.#optimizer.optimizer.restore({ tensors, numbers: state.optimizer });
+      const watched = Object.entries(tensors).filter(([name]) => name.startsWith("watch."));
+      const own = Object.entries(tensors).filter(([name]) => !name.startsWith("watch."));
+      this.#optimizer.optimizer.restore({
+        tensors: Object.fromEntries(own),
+        numbers: state.optimizer,
+      });
+      if (state.watch) this.#watch.restore(Object.fromEntries(watched), state.watch);
     });
     this.detector.restoreRandomStates(state.random);
     this.#loader.restore(state.loader);
@@ -236,6 +286,28 @@ export class Session implements Disposable {
       copyInto(this.#lossParts, add(this.#lossParts, stack([classification, mask])))
     );
     return total;
+  }
+
+  /** The loss of a batch; under ESAM, of those of its samples that rise most in the second pass. */
+  #lossFunction(): LossFunction<CoritDetector, Parts> {
+    const total = (detector: CoritDetector, [batch]: Parts): Tensor => this.#loss(detector, batch);
+    const { esam } = this.#optimizer;
+    if (!esam) return total;
+    return esam.lossOf((detector: CoritDetector, [batch]: Parts) => {
+      if ("images" in batch) return detector.sampleLosses(batch);
+      throw new ConfigError(
+        "samRule esam compares crops by their pixels, but what the frozen blocks make of them " +
+          "is trained on; take another rule",
+      );
+    }, total);
+  }
+
+  #critical(context: RadiusContext, group: GuidedGroup): number {
+    if (this.#criticalRadius) return this.#criticalRadius(context, group);
+    throw new ConfigError(
+      "samRule cor-guided estimates the critical radius on twin pairs, but the training crops " +
+        "have no twins; take another rule",
+    );
   }
 
   /** Reads the parts of the loss; where one is not finite, finds out which operation it comes from. */

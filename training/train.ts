@@ -2,7 +2,9 @@
 
 import { join } from "node:path";
 import { DeviceError, InterruptedError, NumericError } from "../errors.ts";
+import type { CollapseEvidence } from "../instruments/collapse_monitor.ts";
 import type { GroupGsnr } from "../instruments/gsnr.ts";
+import type { RunningEstimate } from "../instruments/running_gsnr.ts";
 import { startWebGpu } from "../tensor/device.ts";
 import { startProfile, stopProfile } from "../tensor/profile.ts";
 import {
@@ -164,6 +166,9 @@ async function run(
   using session = new Session(config, splits, detector);
   if (checkpoint) session.restore(checkpoint);
   const twins = hasTwins(splits.train);
+  if (config.sam && config.samRule === "cor-guided" && twins) {
+    session.guideBy(await GsnrProbe.create(splits.train, config.corPairs, config.seed, 4));
+  }
   const probe = config.gsnrEvery > 0 && twins
     ? await GsnrProbe.create(splits.train, config.gsnrPairs, config.seed)
     : undefined;
@@ -253,7 +258,8 @@ class Course {
     if (config.maxSeconds > 0 && this.seconds >= config.maxSeconds) {
       session.stopped = `the ${config.maxSeconds} seconds it was given are over`;
     }
-    const { step } = result;
+    const { step, sighting: { collapse, gsnrEstimate } } = result;
+    if (collapse) this.#collapsed(collapse);
     const last = step === config.steps || session.stopped !== "";
     const validation = last || step % config.evaluateEvery === 0
       ? await this.#validate()
@@ -272,12 +278,30 @@ class Course {
       ...(result.lossScale === undefined ? {} : { lossScale: result.lossScale }),
       imagesPerSecond: session.imagesPerStep / stepSeconds,
       seconds: this.seconds,
+      ...(result.radius === undefined ? {} : { radius: result.radius }),
       ...(validation === undefined ? {} : { auc: validation }),
+      ...(collapse === undefined ? {} : { collapse: collapse.text }),
+      ...(gsnrEstimate === undefined ? {} : estimateColumns(gsnrEstimate)),
       ...(gsnr === undefined ? {} : gsnrColumns(gsnr)),
     };
     log.append(row);
     board?.append(row);
     onEvent({ kind: "step", row });
+  }
+
+  /** Tells of a collapse, and does about it what the configuration says. */
+  #collapsed(evidence: CollapseEvidence): void {
+    const { config, session, options: { onEvent = () => {} } } = this;
+    const actions: Readonly<Record<TrainingConfig["onCollapse"], string>> = {
+      off: "",
+      warn: "training goes on; try a smaller --rho, or --on-collapse stop or lower",
+      stop: "training ends here",
+      lower: "every radius is half of what it was from here on",
+    };
+    if (config.onCollapse === "stop") {
+      session.stopped = `it collapsed to guessing: ${evidence.text}`;
+    }
+    onEvent({ kind: "collapse", evidence, action: actions[config.onCollapse] });
   }
 
   /** Validates, keeps the best weights, and sees whether to stop early. */
@@ -369,6 +393,19 @@ async function finish(
   using board = await boardOf(folder, steps);
   board?.appendSummary(summary);
   return summary;
+}
+
+/** A row's columns of a running estimate. */
+function estimateColumns(
+  estimates: Readonly<Record<string, RunningEstimate>>,
+): Pick<TrainingRow, "gsnrEstimate" | "gsnrEstimateError"> {
+  const entries = Object.entries(estimates);
+  return {
+    gsnrEstimate: Object.fromEntries(entries.map(([name, { gsnr }]) => [name, gsnr])),
+    gsnrEstimateError: Object.fromEntries(
+      entries.map(([name, { standardError }]) => [name, standardError]),
+    ),
+  };
 }
 
 /** A row's columns of a measurement. */
