@@ -12,7 +12,14 @@ import { profileTable } from "../evaluation/profile_table.ts";
 import { runCommand } from "./command.ts";
 import { flagOf } from "./options.ts";
 import { type Progress, progress } from "./progress.ts";
-import { dataText, nextText, planText, scoresText, trainedText } from "./training_text.ts";
+import {
+  dataText,
+  featuresText,
+  nextText,
+  planText,
+  scoresText,
+  trainedText,
+} from "./training_text.ts";
 
 /** Options that may be given with `--resume`: they change no bit of what comes out. */
 const allowedOnResume: readonly string[] = ["resume", "threads", "maxSeconds"];
@@ -38,6 +45,14 @@ function show(): { onEvent: (event: TrainingEvent) => void; stop: () => void } {
       case "plan":
         ({ config, from } = event);
         console.log(`\n${planText(event)}\n`);
+        break;
+      case "weights":
+        stop();
+        console.error(event.line);
+        break;
+      case "features":
+        stop();
+        console.log(`${featuresText(event)}\n`);
         break;
       case "data":
         if (event.what !== making) {

@@ -21,6 +21,7 @@ export function planText({ config, computing, folder, from, ...model }: EventOf<
   const { device, threads, why } = computing;
   const facts: [string, string][] = [
     ["detector", detectorText(config, model)],
+    ...backboneFacts(config, model),
     ["data", sourceText(config)],
     ["training", trainingText(config)],
     [
@@ -34,16 +35,45 @@ export function planText({ config, computing, folder, from, ...model }: EventOf<
   return facts.map(([name, text]) => indented(name, text)).join("\n");
 }
 
+/** A pretrained encoder: where it comes from, and what of it is trained, counted and listed. */
+function backboneFacts(
+  { backbone, tune }: TrainingConfig,
+  { origin, tuned, flops }: Pick<EventOf<"plan">, "origin" | "tuned" | "flops">,
+): [string, string][] {
+  if (!tuned || !origin) return [];
+  const work = `${(flops / 1e9).toFixed(1)} GFLOP an image`;
+  return [["encoder", `${backbone}, ${work}; from ${origin}`], ["tuning", `${tune}\n${tuned}`]];
+}
+
+/** What is computed once and kept. */
+export function featuresText(
+  { part, total, kept, bytes, folder }: EventOf<"features">,
+): string {
+  const what = part.tokens ? "all tokens" : "pooled tokens";
+  const size = bytes >= 1e9 ? `${(bytes / 1e9).toFixed(2)} GB` : `${(bytes / 1e6).toFixed(0)} MB`;
+  const done = kept === total ? "all there" : `${whole(kept)} there already`;
+  return indented(
+    "kept",
+    `${what} of ${
+      whole(total)
+    } views of crops after block ${part.block}, ${size}, ${done}\n${folder}`,
+  );
+}
+
 /** The detector in two lines. */
 function detectorText(
   config: TrainingConfig,
   { parameters, flops, taps }: Pick<EventOf<"plan">, "parameters" | "flops" | "taps">,
 ): string {
-  const { detector, preset, imageSize, patchSize, patchInputs, cgp, rrm, rsi } = config;
-  const size = `${whole(parameters)} parameters, ${(flops / 1e6).toFixed(0)} MFLOP an image`;
+  const { detector, preset, backbone, imageSize, patchSize, patchInputs, cgp, rrm, rsi } = config;
+  const size = backbone === "none"
+    ? `${whole(parameters)} parameters, ${(flops / 1e6).toFixed(0)} MFLOP an image`
+    : `${whole(parameters)} parameters`;
   const inputs = ["colours", ...patchInputs].join(" and ");
   const lines = [
-    `${detector === "corit" ? "CoRIT around a" : "a"} vision transformer (${preset}): ${size}`,
+    backbone === "none"
+      ? `${detector === "corit" ? "CoRIT around a" : "a"} vision transformer (${preset}): ${size}`
+      : `${detector === "corit" ? "CoRIT around" : "the head of"} ${backbone}: ${size} are trained`,
     `reads ${imageSize} x ${imageSize} pixels in patches of ${patchSize}, as ${inputs}`,
   ];
   if (detector === "corit") {

@@ -3,7 +3,8 @@
 import type { CoritDetector } from "../corit/detector.ts";
 import type { LoaderState } from "../data/loader.ts";
 import { FormatError } from "../errors.ts";
-import { decodeSafetensors, type RandomState, scoped } from "../tensor/mod.ts";
+import type { RandomState } from "../tensor/mod.ts";
+import { decodeDetector, fingerprintIn } from "./saved_weights.ts";
 import type { Validation } from "./scoring.ts";
 import { readSealedFolder, writeSealedFolder } from "./sealed_folder.ts";
 import type { WatchState } from "./watch.ts";
@@ -92,15 +93,24 @@ export async function writeBest(
 /**
  * Loads the weights of a best validation into a detector.
  *
+ * @param fingerprint The weights of its pretrained encoder by their hash; empty without one.
  * @throws {FileError | FormatError | StateError} where they are missing, damaged, or another model's.
  */
-export async function loadBest(path: string, detector: CoritDetector): Promise<BestValidation> {
+export async function loadBest(
+  path: string,
+  detector: CoritDetector,
+  fingerprint: string = "",
+): Promise<BestValidation> {
   const files = await readSealedFolder(path, [weightsFile, stateFile]);
   const best = parseJson<BestValidation>(`${path}/${stateFile}`, files[stateFile]);
-  scoped(() => {
-    detector.loadStateDict(decodeSafetensors(files[weightsFile]).tensors);
-  });
+  decodeDetector(files[weightsFile], detector, fingerprint);
   return best;
+}
+
+/** Which weights of a pretrained encoder those of a best validation belong to; empty where none. */
+export async function fingerprintOfBest(path: string): Promise<string> {
+  const { [weightsFile]: weights } = await readSealedFolder(path, [weightsFile, stateFile]);
+  return fingerprintIn(weights);
 }
 
 function jsonBytes(value: unknown): Uint8Array {

@@ -5,6 +5,8 @@
  */
 
 import type { ProxySource } from "../corit/gradient_proxy.ts";
+import type { LowRankTarget, TuningWay } from "../nn/tune.ts";
+import type { BackboneChoice } from "./backbone_names.ts";
 import { trainingOptions } from "./config_table.ts";
 import { readOptions } from "./options.ts";
 
@@ -12,7 +14,19 @@ import { readOptions } from "./options.ts";
 export interface TrainingConfig {
   /** CoRIT around the vision transformer, or the vision transformer alone. */
   detector: "corit" | "vit";
-  /** Size of the vision transformer: width, depth and heads. */
+  /** A pretrained encoder to build on, or `none`: a transformer trained from nothing. */
+  backbone: BackboneChoice;
+  /** What of the pretrained encoder learns, beside the head that reads it. */
+  tune: TuningWay;
+  /** In how many of its last blocks, where not all or none. */
+  tuneBlocks: number;
+  /** Rank of the updates of `low-rank`. */
+  loraRank: number;
+  /** Layers that `low-rank` updates. */
+  loraTargets: LowRankTarget[];
+  /** Fixed views of a training crop that pass the frozen blocks. */
+  views: number;
+  /** Size of a transformer trained from nothing: width, depth and heads. */
   preset: "starter" | "tiny" | "small" | "base" | "large";
   /** Side of the square input, in pixels. */
   imageSize: number;

@@ -5,8 +5,17 @@ import { z } from "zod";
 import type { ProxySource } from "../corit/gradient_proxy.ts";
 import { ConfigError } from "../errors.ts";
 import { forgeryFamilyNames, starterFamilyNames } from "../forgeries/families.ts";
+import { backboneChoices, backboneSizes, sizesOf, tuneChoices } from "./backbone_names.ts";
 import type { TrainingConfig } from "./config.ts";
-import { computed, defineOptions, group, hint, type OptionDefinition, row } from "./options.ts";
+import {
+  computed,
+  type ComputedDefault,
+  defineOptions,
+  group,
+  hint,
+  type OptionDefinition,
+  row,
+} from "./options.ts";
 
 /** The proxy's sources by name, so that the compiler misses none and the engine is not loaded. */
 const proxySources = {
@@ -26,6 +35,14 @@ const positive = z.number().positive();
 const share = positive.max(1);
 const amount = z.number().min(0);
 const text = z.string().min(1);
+
+/** A default that is another one on a pretrained encoder. */
+function onBackbone<Value>(usual: Value, pretrained: Value): ComputedDefault<Value> {
+  return computed(
+    `${usual}; on a backbone ${pretrained}`,
+    (values) => sizesOf(values) ? pretrained : usual,
+  );
+}
 
 /** Families of the starter benchmark that are trained on where nothing else is said. */
 const starterFamilies = ["swap", "self-blend", "upsample"];
@@ -49,6 +66,10 @@ export const trainingOptions: OptionDefinition<TrainingConfig> = defineOptions<T
       does: "two families trained on, one never seen, a wider radius",
     },
     {
+      command: "deno task train --backbone clip-vit-b16",
+      does: "a linear probe on CLIP's image encoder, its weights pulled before",
+    },
+    {
       command: "deno task train --resume runs/first",
       does: "goes on where an interrupted run stopped",
     },
@@ -59,18 +80,50 @@ export const trainingOptions: OptionDefinition<TrainingConfig> = defineOptions<T
       preset: row(
         z.enum(["starter", "tiny", "small", "base", "large"]),
         "starter",
-        "size of the vision transformer",
+        "size of a transformer trained from nothing",
       ),
-      imageSize: row(z.int().min(8), 64, "side of the input, in pixels"),
-      patchSize: row(count, 8, "side of a patch, in pixels"),
+      imageSize: row(
+        z.int().min(8),
+        computed("64; on a backbone 112 or so", (values) => sizesOf(values)?.imageSize ?? 64),
+        "side of the input, in pixels",
+      ),
+      patchSize: row(
+        count,
+        computed("8; the backbone's", (values) => sizesOf(values)?.patchSize ?? 8),
+        "side of a patch, in pixels",
+      ),
       patchInputs: row(
         z.array(z.enum(["log-dct", "high-pass"])),
-        ["log-dct"],
+        computed("log-dct; on a backbone none", (values) => sizesOf(values) ? [] : ["log-dct"]),
         "fixed inputs of a patch beside its RGB values",
       ),
-      pooling: row(z.enum(["mean", "class"]), "mean", "what the head reads of the tokens"),
+      pooling: row(
+        z.enum(["mean", "class"]),
+        onBackbone<"mean" | "class">("mean", "class"),
+        "what the head reads of the tokens",
+      ),
       dropout: row(fraction, 0, "drop rate inside the blocks"),
       dropPath: row(fraction, 0, "drop rate of whole branches at the last block"),
+    }),
+    ...group("Pretrained encoder", {
+      backbone: row(
+        z.enum(backboneChoices),
+        "none",
+        "encoder to build on; its weights are pulled where they are not here",
+      ),
+      tune: row(z.enum(tuneChoices), "probe", "what of it learns beside the head"),
+      tuneBlocks: row(
+        count,
+        2,
+        "of norms, low-rank (LoRA), effort and last: in how many of the last blocks",
+      ),
+      loraRank: row(count, 4, "rank of the updates of low-rank"),
+      loraTargets: row(
+        z.array(z.enum(["qkv", "proj", "fc1", "fc2"])).min(1),
+        ["qkv", "proj"],
+        "layers that low-rank updates",
+      ),
+      views: row(count, 2, "fixed views of each training crop that pass the frozen blocks, once"),
     }),
     ...group("CoRIT", {
       cgp: row(
@@ -115,9 +168,17 @@ export const trainingOptions: OptionDefinition<TrainingConfig> = defineOptions<T
         "families never trained on, for the cross-domain scores",
       ),
       splitSeed: row(seed, 0, "seed of the split by photograph"),
-      trainPairs: row(count, 10_000, "real crops to train on, each with a forged twin"),
-      validationPairs: row(count, 600, "pairs to choose the best checkpoint by"),
-      testPairs: row(count, 1600, "pairs for the final scores, shared by all families"),
+      trainPairs: row(
+        count,
+        onBackbone(10_000, 800),
+        "real crops to train on, each with a forged twin",
+      ),
+      validationPairs: row(count, onBackbone(600, 200), "pairs to choose the best checkpoint by"),
+      testPairs: row(
+        count,
+        onBackbone(1600, 480),
+        "pairs for the final scores, shared by all families",
+      ),
       twins: row(z.boolean(), true, "real crops and their forged twins in one batch"),
       skipBroken: row(z.boolean(), false, "leave out pictures that cannot be read"),
       frames: row(count, 32, "frames of each video, evenly spaced"),
@@ -152,7 +213,11 @@ export const trainingOptions: OptionDefinition<TrainingConfig> = defineOptions<T
       clipNorm: row(amount, 1, "largest norm of the gradient; 0: off"),
       layerDecay: row(positive.max(1), 1, "learning rate's factor from block to block; 1: off"),
       ema: row(fraction, 0, "decay of the averaged weights that are scored; 0: off"),
-      maskLossWeight: row(amount, 1, "weight of the loss on the forged region"),
+      maskLossWeight: row(
+        amount,
+        computed("1; of a probe 0", (values) => sizesOf(values) && values.tune === "probe" ? 0 : 1),
+        "weight of the loss on the forged region",
+      ),
       labelSmoothing: row(fraction, 0, "part of the label spread over both classes"),
     }),
     ...group("Sharpness-aware minimization", {
@@ -191,7 +256,11 @@ export const trainingOptions: OptionDefinition<TrainingConfig> = defineOptions<T
     ...group("Along the way", {
       evaluateEvery: row(count, 100, "steps between validations"),
       checkpointEvery: row(count, 100, "steps between checkpoints"),
-      gsnrEvery: row(countOrOff, 175, "steps between gradient signal-to-noise ratios; 0: off"),
+      gsnrEvery: row(
+        countOrOff,
+        onBackbone(175, 0),
+        "steps between gradient signal-to-noise ratios; 0: off",
+      ),
       gsnrPairs: row(z.int().min(2), 200, "twin pairs that each of them uses"),
       gsnrEstimateEvery: row(
         countOrOff,
@@ -280,6 +349,7 @@ function checkTogether(config: TrainingConfig): void {
         `"${config.textDirections}"`,
     );
   }
+  if (config.backbone !== "none") checkBackbone(config);
   if (imageSize % patchSize !== 0) {
     throw new ConfigError(
       `imageSize ${imageSize} is not a multiple of patchSize ${patchSize}: ` +
@@ -303,6 +373,26 @@ function checkSam(config: TrainingConfig): void {
     throw new ConfigError(
       "samRule cor-guided finds its radius by itself, over all parameters; leave perturb and " +
         "rhoSchedule out",
+    );
+  }
+}
+
+/** What a pretrained encoder fixes. */
+function checkBackbone(config: TrainingConfig): void {
+  const { backbone, patchSize, patchInputs, tuneBlocks, mixup, cutmix } = config;
+  const { patchSize: own, depth } = backboneSizes[backbone as keyof typeof backboneSizes];
+  if (patchSize !== own || patchInputs.length > 0) {
+    throw new ConfigError(
+      `${backbone} reads the colours of patches of ${own} pixels; leave patchSize and patchInputs out`,
+    );
+  }
+  if (tuneBlocks > depth) {
+    throw new ConfigError(`tuneBlocks is ${tuneBlocks}, but ${backbone} has ${depth} blocks`);
+  }
+  if (mixup > 0 || cutmix > 0) {
+    throw new ConfigError(
+      "mixup and cutmix mix pixels, but what the frozen blocks make of a crop is computed once; " +
+        "leave them out on a backbone",
     );
   }
 }

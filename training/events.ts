@@ -3,7 +3,9 @@
 import type { DataReport } from "../data/look.ts";
 import type { DataProblem } from "../data/problem.ts";
 import type { CollapseEvidence } from "../instruments/collapse_monitor.ts";
+import type { FrozenPart } from "../corit/frozen.ts";
 import type { GroupGsnr } from "../instruments/gsnr.ts";
+import type { TunedParameters } from "../nn/tune.ts";
 import type { Profile } from "../tensor/profile.ts";
 import type { BestValidation } from "./checkpoint.ts";
 import type { TrainingConfig } from "./config.ts";
@@ -28,6 +30,24 @@ export type TrainingEvent =
     readonly taps: readonly number[];
     /** The step of the checkpoint that is gone on from; 0 for a new run. */
     readonly from: number;
+    /** What is trained, on a pretrained encoder. */
+    readonly tuned?: TunedParameters;
+    /** Where the encoder's weights come from, in words. */
+    readonly origin?: string;
+  }
+  /** A line about the weights of a pretrained encoder, which are being fetched. */
+  | { readonly kind: "weights"; readonly line: string }
+  /** What the frozen blocks make of the crops is about to be computed, as far as it is not kept from before. */
+  | {
+    readonly kind: "features";
+    readonly part: FrozenPart;
+    /** Views of crops, and how many of them are on disk. */
+    readonly total: number;
+    readonly kept: number;
+    /** Bytes on disk when all are there. */
+    readonly bytes: number;
+    /** Where. */
+    readonly folder: string;
   }
   /** A part of the data was made or read. */
   | { readonly kind: "data"; readonly what: string; readonly done: number; readonly total: number }

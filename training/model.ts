@@ -12,32 +12,46 @@ import {
   sgd,
   warmupCosine,
 } from "../optim/mod.ts";
-import { FormatError } from "../errors.ts";
+import type { VisionTransformer } from "../nn/mod.ts";
+import { ConfigError, FormatError } from "../errors.ts";
 import { decodeSafetensors, type Tensor } from "../tensor/mod.ts";
 import type { TrainingConfig } from "./config.ts";
 import { fileError } from "./files.ts";
 import { type Climbing, samAround, type SamHooks } from "./sam_rule.ts";
 
 /**
- * Makes the detector; its weights follow from the seed.
+ * Makes the detector; its weights follow from the seed, those of a pretrained encoder are its own.
  *
+ * @param backbone The pretrained encoder, where the configuration names one.
  * @throws {ConfigError} where its options contradict each other.
  * @throws {FileError | FormatError} where the text directions cannot be read.
  */
-export function makeDetector(config: TrainingConfig): CoritDetector {
+export function makeDetector(
+  config: TrainingConfig,
+  backbone?: VisionTransformer,
+): CoritDetector {
+  if ((config.backbone !== "none") !== (backbone !== undefined)) {
+    throw new ConfigError(
+      `makeDetector: the configuration's backbone is ${config.backbone}, which takes ` +
+        `${config.backbone === "none" ? "no encoder" : "an encoder with its weights"}`,
+    );
+  }
   const { detector: kind, preset, seed, imageSize, patchSize, patchInputs } = config;
   const { pooling, dropout, dropPath, maskLossWeight, labelSmoothing } = config;
   const { cgp: proxy, rrm, rsi, rsiAlpha, hri, taps } = config;
-  return CoritDetector.create({
-    kind,
+  const transformer = backbone ? { backbone } : {
     preset,
-    seed,
     imageSize,
     patchSize,
-    inputs: ["rgb", ...patchInputs],
-    pooling: pooling === "class" ? "token" : "mean",
+    inputs: ["rgb" as const, ...patchInputs],
+    pooling: pooling === "class" ? "token" as const : "mean" as const,
     dropout,
     dropPath,
+  };
+  return CoritDetector.create({
+    ...transformer,
+    kind,
+    seed,
     maskLossWeight,
     labelSmoothing,
     ...(kind === "corit" ? { proxy, rrm, rsi, rsiAlpha, hri, taps } : {}),

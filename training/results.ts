@@ -34,14 +34,19 @@ export interface TestResult {
   readonly scores: Float64Array;
 }
 
-/** Scores a test set by the protocol; the threshold comes from validation. */
+/**
+ * Scores a test set by the protocol; the threshold comes from validation.
+ *
+ * @param known The probability of each crop, where it is known already.
+ */
 export async function testDetector(
   detector: CoritDetector,
   test: CropSet,
   { families, data }: Pick<TrainingConfig, "families" | "data">,
   threshold: number,
+  known?: Float64Array,
 ): Promise<TestResult> {
-  const scores = await scoreCrops((images) => detector.probabilities(images), test);
+  const scores = known ?? await scoreCrops((images) => detector.probabilities(images), test);
   const evaluation = evaluateScores({
     ...scoredSamples(scores, test),
     trainedFamilies: families,
@@ -103,9 +108,10 @@ export async function writeResults(
 }
 
 /** A run's name for its report. */
-function titleOf({ detector, preset, sam, rho }: TrainingConfig): string {
+function titleOf({ detector, preset, backbone, tune, sam, rho }: TrainingConfig): string {
   const name = detector === "corit" ? "CoRIT" : "Vision transformer";
-  return `${name} (${preset}), trained ${sam ? `under SAM, radius ${rho}` : "without SAM"}`;
+  const size = backbone === "none" ? preset : `${backbone}, tuned by ${tune}`;
+  return `${name} (${size}), trained ${sam ? `under SAM, radius ${rho}` : "without SAM"}`;
 }
 
 /** What was trained on what, in a sentence. */

@@ -2,7 +2,7 @@
 
 import { setImmediate } from "node:timers/promises";
 import type { CoritDetector, DetectorBatch } from "../corit/detector.ts";
-import { Loader } from "../data/loader.ts";
+import type { FrozenBatch } from "../corit/frozen.ts";
 import { ConfigError, FormatError, NumericError } from "../errors.ts";
 import { STARTER_FAMILY_WEIGHTS } from "../evaluation/protocol.ts";
 import {
@@ -28,15 +28,16 @@ import {
   zeros,
   zerosLike,
 } from "../tensor/mod.ts";
-import { detectorBatch } from "./batches.ts";
 import type { BestValidation, Checkpoint, CheckpointState } from "./checkpoint.ts";
 import type { TrainingConfig } from "./config.ts";
 import { criticalRadiusOf } from "./cor_guide.ts";
 import { type GsnrProbe, hasTwins } from "./gsnr_probe.ts";
+import { type Feed, ImageFeed } from "./feed.ts";
 import { makeDetector, makeOptimizer, type RunOptimizer } from "./model.ts";
 import { explainNonFinite } from "./non_finite.ts";
 import type { SamHooks } from "./sam_rule.ts";
-import { scoreCrops, scoredSamples, validate, type Validation } from "./scoring.ts";
+import { decodeDetector, encodeDetector } from "./saved_weights.ts";
+import { scoredSamples, validate, type Validation } from "./scoring.ts";
 import type { Splits } from "./splits.ts";
 import { type Sighting, TrainingWatch } from "./watch.ts";
 
@@ -55,7 +56,15 @@ export interface SessionStep extends StepResult {
 }
 
 /** The parts of one step's batch, each with its own backward pass. */
-type Parts = readonly DetectorBatch[];
+type Parts = readonly (DetectorBatch | FrozenBatch)[];
+
+/** What a session takes on a pretrained encoder. */
+export interface SessionOptions {
+  /** Where batches come from; the crops' pixels by default. The session ends it. */
+  readonly feed?: Feed;
+  /** The encoder's weights by their hash; empty by default. */
+  readonly fingerprint?: string;
+}
 
 /** A detector in training. */
 export class Session implements Disposable {
@@ -70,7 +79,8 @@ export class Session implements Disposable {
   readonly #config: TrainingConfig;
   readonly #splits: Splits;
   readonly #optimizer: RunOptimizer;
-  readonly #loader: Loader;
+  readonly #feed: Feed;
+  readonly #fingerprint: string;
   readonly #step: TrainStep<Parts, Promise<StepResult>>;
   /** Where products are of float16. */
   readonly #lossScaler: LossScaler | undefined;
@@ -88,6 +98,7 @@ export class Session implements Disposable {
     config: TrainingConfig,
     splits: Splits,
     detector: CoritDetector = makeDetector(config),
+    options: SessionOptions = {},
   ) {
     this.#config = config;
     this.#splits = splits;
@@ -97,13 +108,8 @@ export class Session implements Disposable {
       factor,
       criticalRadius: (context, group) => this.#critical(context, group),
     });
-    this.#loader = new Loader(splits.train, {
-      batchSize: 2 * config.batchPairs,
-      seed: config.seed,
-      // Undefined: together where the set has twins.
-      twins: config.twins ? undefined : "apart",
-      augment: augmentationOf(config),
-    });
+    this.#feed = options.feed ?? new ImageFeed(config, splits);
+    this.#fingerprint = options.fingerprint ?? "";
     this.#lossScaler = config.precision === "mixed" ? new LossScaler() : undefined;
     this.#step = trainStep(
       this.detector,
@@ -147,7 +153,7 @@ export class Session implements Disposable {
 
   /** Crops in a step. */
   get imagesPerStep(): number {
-    return this.#loader.batchSize * this.#config.accumulate;
+    return this.#feed.batchSize * this.#config.accumulate;
   }
 
   /**
@@ -188,9 +194,7 @@ export class Session implements Disposable {
   /** Validates, and says whether this was the best so far. */
   async validate(): Promise<Validation & { readonly isBest: boolean }> {
     const { validation } = this.#splits;
-    const scores = await this.#averaged(() =>
-      scoreCrops((images) => this.detector.probabilities(images), validation)
-    );
+    const scores = await this.#averaged(() => this.#feed.scores(this.detector, "validation"));
     const weights = this.#config.data === "starter" ? STARTER_FAMILY_WEIGHTS : undefined;
     const result = validate(scoredSamples(scores, validation), weights);
     this.#watch.validated(result.auc);
@@ -200,9 +204,19 @@ export class Session implements Disposable {
     return { ...result, isBest };
   }
 
+  /** The encoder's weights by their hash; empty without a pretrained one. */
+  get fingerprint(): string {
+    return this.#fingerprint;
+  }
+
+  /** P(forged) of each crop of a split by the detector as it stands. */
+  async scores(split: "validation" | "test"): Promise<Float64Array> {
+    return await this.#feed.scores(this.detector, split);
+  }
+
   /** The weights that are scored, as a safetensors file. */
   async scoredWeights(): Promise<Uint8Array> {
-    return await this.#averaged(() => encodeSafetensors(this.detector.stateDict()));
+    return await this.#averaged(() => encodeDetector(this.detector, this.#fingerprint));
   }
 
   /** Everything that goes on from here to the same bits. */
@@ -216,7 +230,7 @@ export class Session implements Disposable {
       version: 1,
       step: this.step,
       optimizer: { ...numbers, ...this.#lossScaler?.state() },
-      loader: this.#loader.state,
+      loader: this.#feed.state,
       random: this.detector.randomStates(),
       best: this.best,
       withoutProgress: this.withoutProgress,
@@ -224,7 +238,8 @@ export class Session implements Disposable {
       stopped: this.stopped,
       watch,
     };
-    return { weights: encodeSafetensors(this.detector.stateDict()), optimizer: tensors, state };
+    const weights = encodeDetector(this.detector, this.#fingerprint);
+    return { weights, optimizer: tensors, state };
   }
 
   /**
@@ -238,8 +253,8 @@ export class Session implements Disposable {
         `the checkpoint's version is ${state.version}, but this program reads version 1`,
       );
     }
+    decodeDetector(weights, this.detector, this.#fingerprint);
     scoped(() => {
-      this.detector.loadStateDict(decodeSafetensors(weights).tensors);
       const { tensors } = decodeSafetensors(optimizer);
       const watched = Object.entries(tensors).filter(([name]) => name.startsWith("watch."));
       const own = Object.entries(tensors).filter(([name]) => !name.startsWith("watch."));
@@ -250,16 +265,16 @@ export class Session implements Disposable {
       if (state.watch) this.#watch.restore(Object.fromEntries(watched), state.watch);
     });
     this.detector.restoreRandomStates(state.random);
-    this.#loader.restore(state.loader);
+    this.#feed.restore(state.loader);
     this.#lossScaler?.restore(state.optimizer);
     this.best = state.best;
     this.withoutProgress = state.withoutProgress;
     this.stopped = state.stopped;
   }
 
-  /** Ends the loader's worker. */
+  /** Ends what gives the batches. */
   [Symbol.dispose](): void {
-    this.#loader.close();
+    this.#feed[Symbol.dispose]();
     this.#lossParts.release();
   }
 
@@ -270,16 +285,16 @@ export class Session implements Disposable {
   }
 
   async #nextParts(): Promise<Parts> {
-    const parts: DetectorBatch[] = [];
+    const parts: Parts[number][] = [];
     for (let part = 0; part < this.#config.accumulate; part++) {
-      const batch = detectorBatch(await this.#loader.next());
+      const batch = await this.#feed.next();
       tensorsOf(batch).forEach(keep);
       parts.push(batch);
     }
     return parts;
   }
 
-  #loss(detector: CoritDetector, batch: DetectorBatch): Tensor {
+  #loss(detector: CoritDetector, batch: Parts[number]): Tensor {
     const { total, classification, mask } = detector.losses(batch);
     // Nothing is read here, so that the pass can be planned.
     withoutRecording(() =>
@@ -332,22 +347,6 @@ export class Session implements Disposable {
 }
 
 /** Every tensor of a batch. */
-function tensorsOf(batch: DetectorBatch): Tensor[] {
+function tensorsOf(batch: Parts[number]): Tensor[] {
   return Object.values(batch).filter((value) => value !== undefined);
-}
-
-/** The augmentations that a configuration switches on. */
-function augmentationOf({ flip, crop, colour, blur, jpeg, mixup, cutmix }: TrainingConfig) {
-  // Where both mix, each takes half of the batches: CutMix is drawn first, MixUp takes the rest.
-  const mixing = (alpha: number, share: number) =>
-    alpha === 0 ? { probability: 0 } : { probability: share, alpha };
-  return {
-    flip: { probability: flip },
-    crop: { probability: crop },
-    colour: { probability: colour },
-    blur: { probability: blur },
-    jpeg: { probability: jpeg },
-    mixUp: mixing(mixup, 1),
-    cutMix: mixing(cutmix, mixup === 0 ? 1 : 0.5),
-  };
 }

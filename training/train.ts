@@ -1,6 +1,7 @@
 // A training from its configuration to its report, or from where it was interrupted.
 
-import { join } from "node:path";
+import { dirname, join } from "node:path";
+import type { CoritDetector } from "../corit/detector.ts";
 import { DeviceError, InterruptedError, NumericError } from "../errors.ts";
 import type { CollapseEvidence } from "../instruments/collapse_monitor.ts";
 import type { GroupGsnr } from "../instruments/gsnr.ts";
@@ -14,13 +15,15 @@ import {
   writeBest,
   writeCheckpoint,
 } from "./checkpoint.ts";
+import { makeRunDetector } from "./backbone.ts";
 import type { TrainingConfig } from "./config.ts";
 import { type Computing, useDevice } from "./device.ts";
 import type { TrainingListener } from "./events.ts";
+import { type FeatureProgress, FeatureStore } from "./feature_store.ts";
+import { FeatureFeed, type Feed, ImageFeed, unchanged, viewsToKeep } from "./feed.ts";
 import { writeFileAtomically } from "./files.ts";
 import { GsnrProbe, hasTwins } from "./gsnr_probe.ts";
 import { MetricsLog, type TrainingRow } from "./metrics_log.ts";
-import { makeDetector } from "./model.ts";
 import { testDetector, type TrainingSummary, writeResults } from "./results.ts";
 import { RunFolder } from "./run_folder.ts";
 import { Session } from "./session.ts";
@@ -137,7 +140,13 @@ async function run(
   if (existing && computing.device === "webgpu") await useRecordedKernels(existing);
   // What was chosen stands in config.json, so that the run is gone on with where it began.
   const config = { ...asked, device: computing.device };
-  const detector = makeDetector(config);
+  const { detector, tuned, origin, fingerprint } = await orInterrupted(
+    makeRunDetector(config, {
+      onProgress: (line) => onEvent({ kind: "weights", line }),
+      onBytes: (done, total) => onEvent({ kind: "data", what: "weights, bytes", done, total }),
+    }),
+    signal,
+  );
   onEvent({
     kind: "plan",
     folder: path,
@@ -147,6 +156,8 @@ async function run(
     flops: detector.summary().flops,
     taps: detector.parts?.hri ? detector.parts.taps : [],
     from: checkpoint?.state.step ?? 0,
+    tuned,
+    origin,
   });
   const dataNotes: string[] = [];
   const splits = options.splits ??
@@ -163,7 +174,11 @@ async function run(
       }),
       signal,
     );
-  using session = new Session(config, splits, detector);
+  const feed = await orInterrupted(
+    makeFeed(config, splits, detector, fingerprint, { onEvent, signal }),
+    signal,
+  );
+  using session = new Session(config, splits, detector, { feed, fingerprint });
   if (checkpoint) session.restore(checkpoint);
   const twins = hasTwins(splits.train);
   if (config.sam && config.samRule === "cor-guided" && twins) {
@@ -384,9 +399,10 @@ async function finish(
   const best: BestValidation = session.best!;
   const { seconds } = course;
   onEvent({ kind: "trained", why: stopped, best });
-  await loadBest(folder.bestPath(best.step), detector);
+  await loadBest(folder.bestPath(best.step), detector, session.fingerprint);
   onEvent({ kind: "phase", name: "test" });
-  const result = await testDetector(detector, splits.test, folder.config, best.threshold);
+  const scores = await session.scores("test");
+  const result = await testDetector(detector, splits.test, folder.config, best.threshold, scores);
   onEvent({ kind: "phase", name: "report" });
   const facts = { folder, detector, best, stopped, steps, seconds, computing, dataNotes };
   const summary = await writeResults(result, splits.test, facts);
@@ -424,6 +440,40 @@ async function boardOf(
   if (!config.tensorboard) return undefined;
   const { TensorBoardLog } = await import("./tensorboard.ts");
   return await TensorBoardLog.open(path, step);
+}
+
+/** What a session trains on: pixels, or what the frozen blocks of a pretrained encoder make of them. */
+async function makeFeed(
+  config: TrainingConfig,
+  splits: Splits,
+  detector: CoritDetector,
+  fingerprint: string,
+  { onEvent, signal }: { readonly onEvent: TrainingListener; readonly signal?: AbortSignal },
+): Promise<Feed> {
+  const part = detector.pretrained ? detector.frozenPart() : undefined;
+  if (!part) return new ImageFeed(config, splits);
+  // Views are part of the data: a run with another seed finds them again.
+  const request = { detector, part, fingerprint, seed: 0 };
+  const stores = {
+    train: new FeatureStore({ ...request, set: splits.train, views: viewsToKeep(config) }),
+    validation: new FeatureStore({ ...request, set: splits.validation, views: [unchanged] }),
+    test: new FeatureStore({ ...request, set: splits.test, views: [unchanged] }),
+  };
+  const all = Object.values(stores);
+  const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);
+  const total = sum(all.map(({ count }) => count));
+  const kept = sum(await Promise.all(all.map((store) => store.present())));
+  const bytes = sum(all.map((store) => store.bytes));
+  onEvent({ kind: "features", part, total, kept, bytes, folder: dirname(stores.train.path) });
+  let before = 0;
+  for (const store of all) {
+    const what = "features of frozen blocks";
+    const report = ({ done }: FeatureProgress) =>
+      onEvent({ kind: "data", what, done: before + done, total });
+    await store.complete(report, signal);
+    before += store.count;
+  }
+  return new FeatureFeed(config, splits.train, stores);
 }
 
 /** Waits for work that leaves nothing half-done when the process ends, unless the signal is aborted first. */

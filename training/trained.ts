@@ -2,10 +2,10 @@
 
 import type { CoritDetector } from "../corit/detector.ts";
 import { FileError } from "../errors.ts";
-import { type BestValidation, loadBest } from "./checkpoint.ts";
+import { makeRunDetector } from "./backbone.ts";
+import { type BestValidation, fingerprintOfBest, loadBest } from "./checkpoint.ts";
 import type { TrainingConfig } from "./config.ts";
 import { useDevice } from "./device.ts";
-import { makeDetector } from "./model.ts";
 import { RunFolder } from "./run_folder.ts";
 
 /** A detector with the best weights of its run. */
@@ -19,7 +19,7 @@ export interface TrainedDetector {
 }
 
 /**
- * Loads the best weights of a run, finished or not.
+ * Loads the best weights of a run, finished or not; on a pretrained encoder with this one's, fetched if need be.
  *
  * @param computing Where to compute, instead of where the run trained.
  * @throws {FileError} where there is no run, or it has no weights yet.
@@ -48,7 +48,8 @@ export async function loadTrained(
   const { config } = folder;
   const { device = config.device, threads = config.threads } = computing;
   await useDevice({ device, threads });
-  const detector = makeDetector(config);
-  const best = await loadBest(folder.bestPath(step), detector);
+  const stored = await fingerprintOfBest(folder.bestPath(step));
+  const { detector, fingerprint } = await makeRunDetector(config, { fingerprint: stored });
+  const best = await loadBest(folder.bestPath(step), detector, fingerprint);
   return { folder, detector: detector.evaluate(), best };
 }

@@ -18,6 +18,12 @@ Deno.test("an empty object gives the recipe of the starter benchmark", () => {
   assert(/^runs\/\d{4}-\d{2}-\d{2}-\d{6}-corit$/.test(out), out);
   assertEquals(config, {
     detector: "corit",
+    backbone: "none",
+    tune: "probe",
+    tuneBlocks: 2,
+    loraRank: 4,
+    loraTargets: ["qkv", "proj"],
+    views: 2,
     preset: "starter",
     imageSize: 64,
     patchSize: 8,
