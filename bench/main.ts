@@ -42,13 +42,13 @@ const benches: Readonly<Record<string, (settings: BenchSettings) => Promise<Row[
   clip: benchClip,
   gsnr: benchGsnr,
   faces: benchFaces,
+  parity: benchParity,
   scaling: benchScaling,
   roofline: benchRoofline,
 };
 
 /** Those that run on WebGPU too. */
 const onWebGpu = ["matmul", "vit", "roofline"];
-  parity: benchParity,
 
 const definition = defineOptions<{
   json: boolean;
@@ -77,7 +77,7 @@ const definition = defineOptions<{
       peers: row(
         z.string(),
         "",
-        "run beside peers: all, or the one that is named (jax-js, pytorch, tfjs, onnxruntime-web, transformers.js); installed on demand",
+        "run beside peers: all, or the one that is named (jax-js, pytorch, tfjs, onnxruntime-web, transformers.js, vmap, opacus, backpack); installed on demand",
       ),
     }),
   },
@@ -105,13 +105,13 @@ const definition = defineOptions<{
       does: "how near a step comes to what this adapter can do",
     },
     { command: "deno task bench gsnr", does: "exact per-element GSNR beside a backward pass" },
+    { command: "deno task bench parity", does: "others' networks here and in their runtimes" },
     { command: "deno task bench faces", does: "recall and precision of the face detector" },
     { command: "deno task bench vit --peers jax-js --threads 1", does: "one thread, one peer" },
   ],
 });
 
 /** `--peers` alone means all of them. */
-    { command: "deno task bench parity", does: "others' networks here and in their runtimes" },
 function withPeerNames(args: readonly string[]): string[] {
   return args.map((arg, at) => {
     const next = args[at + 1];
