@@ -12,6 +12,7 @@ import {
 import { RandomStream } from "../tensor/random.ts";
 import type { BenchSettings } from "./main.ts";
 import { type Contender, race } from "./measure.ts";
+import { type Peer, perSample } from "./peer.ts";
 import { alone, type Row } from "./row.ts";
 import { Encoder, encoderShape } from "./vit.ts";
 
@@ -19,9 +20,14 @@ const shape = { ...encoderShape, batch: 32 };
 
 /** What is allowed, in plain backward passes. */
 const BAR = 1.5;
+/** How many times nearer to a plain backward pass than the nearest tool. */
+const AHEAD = 3;
+
+/** Tools for per-sample gradients on PyTorch. */
+const tools = ["vmap", "opacus", "backpack"] as const;
 
 /** The rows of the benchmark. */
-export async function benchGsnr({ threads }: BenchSettings): Promise<Row[]> {
+export async function benchGsnr({ threads, wants }: BenchSettings): Promise<Row[]> {
   const suffix = threads === 1 ? ", 1 thread" : "";
   const model = new Encoder(shape);
   const values = new Float32Array(shape.batch * shape.tokens * shape.width);
@@ -51,25 +57,49 @@ export async function benchGsnr({ threads }: BenchSettings): Promise<Row[]> {
   const { reserved } = executorOf("wasm").memory();
   await gsnrPass(2);
   const extra = executorOf("wasm").memory().reserved - reserved;
-  const [plain, gsnr] = await race([plainPass, gsnrPass]);
+  const peers: [name: string, peer: Peer][] = [];
+  for (const how of tools) {
+    const wanted = wants(how) || wants("pytorch");
+    if (wanted) peers.push([how, await perSample(how, JSON.stringify(shape), threads)]);
+  }
+  const theirOwn = peers.length > 0
+    ? await perSample("backward", JSON.stringify(shape), threads)
+    : undefined;
+  const processes = [...theirOwn ? [theirOwn] : [], ...peers.map(([, peer]) => peer)];
+  const [plain, gsnr, theirPlain, ...theirs] = await race([
+    plainPass,
+    gsnrPass,
+    ...processes.map((peer) => (count: number) => peer.run(count)),
+  ]);
+  for (const peer of processes) await peer[Symbol.asyncDispose]();
   const over = gsnr / plain;
-  return [
+  const row = (what: string, unit: string, ours: number, against: string, theirs: number): Row => ({
+    ...{ what, unit, ours, against, theirs },
+    ratio: ours === 0 ? null : theirs / ours,
+  });
+  const rows = [
     alone(`backward pass, batch ${shape.batch}${suffix}`, "ms", plain),
-    {
-      what: `GSNR over one backward pass${suffix}`,
-      unit: "times",
-      ours: over,
-      against: "bar",
-      theirs: BAR,
-      ratio: BAR / over,
-    },
-    {
-      what: "memory taken beyond a backward pass",
-      unit: "parameters",
-      ours: extra / bytes,
-      against: "bar",
-      theirs: 2,
-      ratio: extra === 0 ? null : 2 * bytes / extra,
-    },
+    row(`GSNR over one backward pass${suffix}`, "times", over, "bar", BAR),
+    row("memory taken beyond a backward pass", "parameters", extra / bytes, "bar", 2),
   ];
+  if (!theirOwn) return rows;
+  rows.push(row(`backward pass${suffix}`, "ms", plain, "pytorch", theirPlain));
+  peers.forEach(([name, peer], at) => {
+    const memory = (peer.peakBytes! - theirOwn.peakBytes!) / bytes;
+    rows.push(
+      row(`GSNR over one backward pass${suffix}`, "times", over, name, theirs[at] / theirPlain),
+      row(`GSNR${suffix}`, "ms", gsnr, name, theirs[at]),
+      row("memory taken beyond a backward pass", "parameters", extra / bytes, name, memory),
+    );
+  });
+  const nearest = Math.min(...theirs) / theirPlain / over;
+  rows.push({
+    what: "GSNR: the nearest tool's passes over ours",
+    unit: "times",
+    ours: nearest,
+    against: "bar",
+    theirs: AHEAD,
+    ratio: nearest / AHEAD,
+  });
+  return rows;
 }

@@ -9,41 +9,24 @@ import time
 
 import torch
 
+from encoder import encoder
+
 what, size, threads = sys.argv[1], sys.argv[2], int(sys.argv[3])
 torch.set_num_threads(threads)
 torch.manual_seed(0)
 
 
-class Block(torch.nn.Module):
-    def __init__(self, width, heads):
-        super().__init__()
-        self.heads = heads
-        self.norm1, self.norm2 = torch.nn.LayerNorm(width), torch.nn.LayerNorm(width)
-        self.qkv, self.proj = torch.nn.Linear(width, 3 * width), torch.nn.Linear(width, width)
-        self.fc1, self.fc2 = torch.nn.Linear(width, 4 * width), torch.nn.Linear(4 * width, width)
-
-    def forward(self, x):
-        batch, tokens, width = x.shape
-        packed = self.qkv(self.norm1(x)).reshape(batch, tokens, 3, self.heads, width // self.heads)
-        q, k, v = packed.permute(2, 0, 3, 1, 4)
-        mixed = torch.nn.functional.scaled_dot_product_attention(q, k, v)
-        x = x + self.proj(mixed.transpose(1, 2).reshape(batch, tokens, width))
-        return x + self.fc2(torch.nn.functional.gelu(self.fc1(self.norm2(x))))
-
-
 def vit():
     config = json.loads(size)
     batch, tokens, width = config["batch"], config["tokens"], config["width"]
-    blocks = torch.nn.Sequential(*[Block(width, config["heads"]) for _ in range(config["depth"])])
-    norm, head = torch.nn.LayerNorm(width), torch.nn.Linear(width, config["classes"])
-    parameters = [*blocks.parameters(), *norm.parameters(), *head.parameters()]
-    optimizer = torch.optim.SGD(parameters, lr=0.01)
+    model = encoder(config)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
     x = torch.randn(batch, tokens, width)
     target = torch.arange(batch) % config["classes"]
 
     def step():
         optimizer.zero_grad(set_to_none=True)
-        loss = torch.nn.functional.cross_entropy(head(norm(blocks(x))[:, 0]), target)
+        loss = torch.nn.functional.cross_entropy(model(x), target)
         loss.backward()
         optimizer.step()
         return loss.item()
