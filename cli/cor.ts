@@ -30,7 +30,7 @@ const corOptions = defineOptions<CorOptions>({
       rate: row(
         z.number().min(0),
         0,
-        "learning rate of the plain step; 0: as long as the run's own at its peak",
+        "learning rate of the plain step; 0: the run's own at its peak",
       ),
       batches: row(z.int().min(1), 6, "training batches that are climbed by"),
       pairs: row(z.int().min(2), 100, "twin pairs that stand for the expected loss"),

@@ -54,7 +54,7 @@ export const cellDefaults: Omit<Cell, "family" | "rho" | "seed"> = {
 };
 
 /** Raise when a cell's result changes though its settings do not. */
-const CELL_VERSION = 1;
+const CELL_VERSION = 2;
 
 /** A name for a cell that changes with everything that decides its result. */
 export function cellKey(cell: Cell): string {

@@ -132,7 +132,7 @@ export class CellInstruments {
     step: number,
     rate: number,
     gsnr: readonly GsnrLook[],
-  ): RadiusLook {
+  ): Omit<RadiusLook, "rateAsLong"> {
     const surfaceOf = (batch: Batch): LossSurface =>
       lossSurface(detector, () => detector.loss(tensorsOf(batch)));
     const surface = surfaceOf(this.#surface);

@@ -26,8 +26,10 @@ export interface GsnrLook {
 export interface RadiusLook {
   /** After this step. */
   readonly step: number;
-  /** Length of AdamW's step over that of its gradient: the rate of the plain step that is as long. */
+  /** The learning rate of the plain step that both radii are about: the one that AdamW was given. */
   readonly rate: number;
+  /** Length of AdamW's step over that of its gradient: the rate of a plain step that would be as long. */
+  readonly rateAsLong: number;
   /** The estimated largest curvature, beta. */
   readonly smoothness: number;
   /** |g|, of the unbiased signal over twin pairs. */

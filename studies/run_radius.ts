@@ -19,7 +19,7 @@ import { runSettings } from "./run_settings.ts";
 
 /** How the radius is looked for. */
 export interface RunRadiusOptions {
-  /** Learning rate of the plain step; 0: that of a plain step as long as AdamW's longest. */
+  /** Learning rate of the plain step; 0: the run's own at its peak. */
   readonly rate: number;
   /** Training batches that are climbed and stepped by. */
   readonly batches: number;
@@ -67,8 +67,7 @@ export async function runRadiusReport(
   const climbs = narrow.map((batch) => batchSurface(detector, batch));
   const model = parameterGsnr(detector, probes).find(({ name }) => name === "model")!;
   const gradientNorm = Math.sqrt(Math.max(0, model.signal));
-  const dimension = surface.parameters.reduce((sum, { size }) => sum + size, 0);
-  const rate = options.rate > 0 ? options.rate : plainRate(config, dimension, model);
+  const rate = options.rate > 0 ? options.rate : config.learningRate;
   const { largest, smallest } = hessianEigenvalues(surface, {
     iterations: eigenvalueIterations,
     tolerance: 0.02,
@@ -139,20 +138,6 @@ export async function runRadiusReport(
   };
 }
 
-/**
- * The rate of a plain step that is as long as the run's own at its peak: AdamW moves every element by at most about the
- * learning rate, so that its step is at most that times the root of their number.
- */
-function plainRate(
-  { optimizer, learningRate, batchPairs }: TrainingConfig,
-  dimension: number,
-  { signal, noise }: { readonly signal: number; readonly noise: number },
-): number {
-  if (optimizer === "sgd") return learningRate;
-  const gradient = Math.sqrt(Math.max(0, signal) + noise / batchPairs);
-  return learningRate * Math.sqrt(dimension) / gradient;
-}
-
 /** The group of every parameter of the surface. */
 function detectorGroups({ detector }: RunProbe): string[] {
   const seen = new Set<unknown>();
@@ -195,7 +180,7 @@ function findingsOf(config: TrainingConfig, local: PartRadius, bound: PartRadius
   const place = own < local.radius ? "below" : "beyond";
   return [
     local.radius === 0
-      ? "A plain step of this length does not descend here even without a climb: the local radius is 0."
+      ? "A plain step at this rate does not descend here even without a climb: the local radius is 0."
       : `The local radius is ${text(local.radius)} [${text(low)}, ${text(high)}].`,
     `The bound guarantees a descent up to ${text(bound.radius)}.`,
     ...config.sam ? [`The run's own radius, ${own}, lies ${place} the local one.`] : [],

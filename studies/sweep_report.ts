@@ -103,9 +103,10 @@ function radiusTable(curves: readonly SweepCurve[], cells: readonly DoneCell[]):
     name: "critical-radius",
     title: "The critical radius by three estimators",
     about: "Empirical: half of the skill is lost, interval by bootstrap over seeds. Local: up to " +
-      "where one plain step, as long as AdamW's, still descends in expectation at the weights of " +
-      "the training without a climb, mean over seeds. Bound: up to where it is guaranteed to. The " +
-      "last two are about one step, the first about a training; ∞: beyond all that were tried.",
+      "where one plain step at AdamW's rate still descends in expectation at the weights of the " +
+      "training without a climb, mean over seeds. Bound: up to where it is guaranteed to. The last " +
+      "two are about one plain step, the first about a training; ∞: beyond all that were tried. " +
+      "Rate as long: of a plain step that would be as long as AdamW's own.",
     header: [
       "family",
       "steps",
@@ -115,6 +116,7 @@ function radiusTable(curves: readonly SweepCurve[], cells: readonly DoneCell[]):
       "high",
       "local",
       "bound",
+      "rate as long",
       "seeds",
     ],
     rows: curves.map((curve) => {
@@ -129,6 +131,7 @@ function radiusTable(curves: readonly SweepCurve[], cells: readonly DoneCell[]):
         ...curve.radius.interval,
         meanOf(looks.map(localOf)),
         meanOf(looks.map(({ bound }) => bound)),
+        meanOf(looks.map(({ rateAsLong }) => rateAsLong)),
         curve.points[0].seeds.length,
       ];
     }),

@@ -122,8 +122,8 @@ export async function trainCell(cell: Cell, signal?: AbortSignal): Promise<CellR
     if (instruments && before) {
       // A plain step takes the gradient as it is, whatever clipping made of it here.
       const top = result.gradientNorms[result.gradientNorms.length - 1];
-      const rate = lengthOfStep(before, step.arena.values.dataSync()) / top;
-      radii.push(instruments.radii(detector, done, rate, gsnr));
+      const rateAsLong = lengthOfStep(before, step.arena.values.dataSync()) / top;
+      radii.push({ ...instruments.radii(detector, done, cell.learningRate, gsnr), rateAsLong });
     }
     looks.push({
       step: done,
