@@ -50,9 +50,13 @@ export interface CollapseEvidence {
 
 /** What a monitor goes on from. */
 export interface CollapseMonitorState {
+  /** The losses of the window, oldest first. */
   readonly losses: readonly number[];
+  /** First-order changes of the loss by the updates of the window, block by block, oldest first. */
   readonly changes: readonly Readonly<Record<string, number>>[];
+  /** The last validation's AUC; null before the first. */
   readonly auc: number | null;
+  /** The step up to which nothing is said again. */
   readonly quietUntil: number;
 }
 

@@ -20,11 +20,17 @@ export interface RunningEstimate {
 
 /** Means, and sums of squared deviations from them and of their products: Welford's, of two numbers at once. */
 export interface PairMoments {
+  /** Pairs. */
   count: number;
+  /** Mean of the products of a pair's gradients. */
   product: number;
+  /** Mean of the squared norms. */
   square: number;
+  /** Sum of squared deviations of the products. */
   productSpread: number;
+  /** Sum of squared deviations of the squares. */
   squareSpread: number;
+  /** Sum of products of both deviations. */
   jointSpread: number;
 }
 
@@ -75,7 +81,11 @@ function join(a: PairMoments, b: PairMoments): PairMoments {
 export class RunningGsnr {
   readonly #moments = new Map<string, PairMoments>();
 
-  /** @param unitsPerBatch B: independent units (twin pairs, or samples) in a batch. */
+  /**
+   * An estimate of nothing yet.
+   *
+   * @param unitsPerBatch B: independent units (twin pairs, or samples) in a batch.
+   */
   constructor(readonly unitsPerBatch: number) {}
 
   /** Takes in two consecutive batches. */

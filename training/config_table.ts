@@ -200,7 +200,7 @@ export const trainingOptions: OptionDefinition<TrainingConfig> = defineOptions<T
       cutmix: row(amount, 0, "CutMix's Beta parameter; 0: off"),
     }),
     ...group("Optimization", {
-      steps: row(count, 700, "optimizer steps"),
+      steps: row(count, 560, "optimizer steps"),
       batchPairs: row(count, 32, "real crops in a batch, with as many forged ones"),
       accumulate: row(count, 1, "batches averaged into one step"),
       optimizer: row(z.enum(["adamw", "sgd"]), "adamw", "the optimizer, or the one inside SAM"),
@@ -258,7 +258,7 @@ export const trainingOptions: OptionDefinition<TrainingConfig> = defineOptions<T
       checkpointEvery: row(count, 100, "steps between checkpoints"),
       gsnrEvery: row(
         countOrOff,
-        onBackbone(175, 0),
+        onBackbone(140, 0),
         "steps between gradient signal-to-noise ratios; 0: off",
       ),
       gsnrPairs: row(z.int().min(2), 200, "twin pairs that each of them uses"),
@@ -358,25 +358,6 @@ function checkTogether(config: TrainingConfig): void {
   }
 }
 
-/** What a rule of SAM's family does not go with. */
-function checkSam(config: TrainingConfig): void {
-  const { sam, samRule, perturb, accumulate, esamGamma, rhoSchedule, onCollapse } = config;
-  if (onCollapse === "lower" && !sam) {
-    throw new ConfigError("onCollapse lower lowers SAM's radius, but sam is false");
-  }
-  if (samRule === "esam" && esamGamma < 1 && accumulate > 1) {
-    throw new ConfigError(
-      "samRule esam compares the samples of one batch; set accumulate to 1, or esamGamma to 1",
-    );
-  }
-  if (samRule === "cor-guided" && (perturb !== "all" || rhoSchedule !== "constant")) {
-    throw new ConfigError(
-      "samRule cor-guided finds its radius by itself, over all parameters; leave perturb and " +
-        "rhoSchedule out",
-    );
-  }
-}
-
 /** What a pretrained encoder fixes. */
 function checkBackbone(config: TrainingConfig): void {
   const { backbone, patchSize, patchInputs, tuneBlocks, mixup, cutmix } = config;
@@ -393,6 +374,25 @@ function checkBackbone(config: TrainingConfig): void {
     throw new ConfigError(
       "mixup and cutmix mix pixels, but what the frozen blocks make of a crop is computed once; " +
         "leave them out on a backbone",
+    );
+  }
+}
+
+/** What a rule of SAM's family does not go with. */
+function checkSam(config: TrainingConfig): void {
+  const { sam, samRule, perturb, accumulate, esamGamma, rhoSchedule, onCollapse } = config;
+  if (onCollapse === "lower" && !sam) {
+    throw new ConfigError("onCollapse lower lowers SAM's radius, but sam is false");
+  }
+  if (samRule === "esam" && esamGamma < 1 && accumulate > 1) {
+    throw new ConfigError(
+      "samRule esam compares the samples of one batch; set accumulate to 1, or esamGamma to 1",
+    );
+  }
+  if (samRule === "cor-guided" && (perturb !== "all" || rhoSchedule !== "constant")) {
+    throw new ConfigError(
+      "samRule cor-guided finds its radius by itself, over all parameters; leave perturb and " +
+        "rhoSchedule out",
     );
   }
 }

@@ -13,6 +13,7 @@ export { detect, type Detection, imageThreshold, type WindowScore } from "./dete
 export { chooseDevice, type Computing, type DeviceChoice, useDevice } from "./device.ts";
 export type { TrainingEvent, TrainingListener } from "./events.ts";
 export type { Feed } from "./feed.ts";
+export type { Sighting, WatchState } from "./watch.ts";
 export { removeUnfinished, writeFileAtomically, writeFolderAtomically } from "./files.ts";
 export { GsnrProbe } from "./gsnr_probe.ts";
 export { readMetrics, type TrainingRow } from "./metrics_log.ts";
@@ -24,7 +25,6 @@ export {
   countSplit,
   type DataConfig,
   type DataListener,
-  dataNotesOf,
   type DataPlace,
   type FindingsListener,
   makeSplits,
