@@ -3,6 +3,7 @@
 import { join } from "node:path";
 import { z } from "zod";
 import { ConfigError } from "../errors.ts";
+import { mergeTuned } from "../nn/mod.ts";
 import { defineOptions, group, row } from "../training/options.ts";
 import { loadTrained, type TrainedDetector } from "../training/trained.ts";
 import { type NamingName, saveOnnx, saveWeights } from "../weights/mod.ts";
@@ -64,6 +65,8 @@ await runCommand(exportOptions, async ({ values, positional }) => {
   }
   const trained = await loadTrained(run, { device: "wasm" });
   const { detector, folder } = trained;
+  // What was learned beside a layer's weight becomes part of it: others know no such names.
+  mergeTuned(detector);
   const metadata = metadataOf(trained);
   if (values.format === "safetensors") {
     const path = values.output || join(folder.path, "encoder.safetensors");
