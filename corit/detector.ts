@@ -2,7 +2,7 @@
 
 import {
   frozenBlocks,
-  Linear,
+  type Linear,
   ModelSummary,
   Module,
   type SummaryRow,
@@ -10,7 +10,6 @@ import {
 } from "../nn/mod.ts";
 import {
   add,
-  type Device,
   mul,
   norm,
   ones,
