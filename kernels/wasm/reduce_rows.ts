@@ -15,7 +15,10 @@ import {
 import { defineKernel, type KernelBody, minimum, wordAt } from "./emit.ts";
 import type { WasmKernel } from "./kernel.ts";
 import { readFour, readSome, type Run, toFloat, toStored } from "./lanes.ts";
-import { combine, identityOf, type ReduceVariant, vectorsAtOnce } from "./reduce_variant.ts";
+import { combine, identityOf, type ReduceVariant } from "./reduce_variant.ts";
+
+/** Partial sums of a row, of four lanes each: as many for every map, so that a fused one adds up in the same order. */
+const ACCUMULATORS = 4;
 
 /** Adds `vectors` vectors from `first` places on, each to its accumulator. */
 function emitStep(
@@ -68,10 +71,7 @@ export function rowsKernel(variant: ReduceVariant): WasmKernel {
     );
     const constants = new ConstantPool(code);
     const runs = sources.map((): Run => ({ pointer: code.local("i32"), stride: 4 }));
-    const accumulators = Array.from(
-      { length: vectorsAtOnce(variant.map, 4) },
-      () => code.local("v128"),
-    );
+    const accumulators = Array.from({ length: ACCUMULATORS }, () => code.local("v128"));
     const left = code.local("i32");
     const advance = (elements: number) => {
       for (const { pointer } of runs) code.increment(pointer, 4 * elements);
