@@ -173,7 +173,7 @@ Deno.test("a missing input and a wrong grid are refused by name", () => {
   assertThrows(
     () => gradientProxy("neighbour", { tokens, grid: [4, 4] }),
     ShapeError,
-    "[batch, 17, width]",
+    "whose last 16 tokens are 4 x 4 patches",
   );
   assertThrows(
     () => gradientProxy("prototype", { tokens, grid, directions: normal(7, [2, 5]) }),

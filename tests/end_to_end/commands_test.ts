@@ -338,7 +338,7 @@ Deno.test({
       await writePictures(`${folder}/pictures`, 24);
       const disk = `${folder}/disk`, out = `${disk}/run`;
       await Deno.mkdir(disk);
-      assert(await mount(disk, "7m"));
+      assert(await mount(disk, "12m"));
       try {
         const message = await refusal("train", [
           ...tiny,
