@@ -216,10 +216,12 @@ async function makeFolders(...paths: string[]): Promise<void> {
 async function place(hash: string, blob: string, path: string): Promise<void> {
   if (await exists(path)) return;
   try {
-    await Deno.remove(path).catch(() => undefined);
-    await Deno.symlink(join("..", "..", "blobs", hash), path).catch(() =>
-      Deno.copyFile(blob, path)
+    // Under a name of its own first: another process may be placing the same file.
+    const temporary = `${path}.${crypto.randomUUID()}`;
+    await Deno.symlink(join("..", "..", "blobs", hash), temporary).catch(() =>
+      Deno.copyFile(blob, temporary)
     );
+    await Deno.rename(temporary, path);
   } catch (cause) {
     throw new FileError(`cannot write ${path}: ${reasonOf(cause)}`, { cause });
   }
