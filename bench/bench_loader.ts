@@ -9,7 +9,7 @@ import { adamW } from "../optim/adamw.ts";
 import { trainStep } from "../optim/training_step.ts";
 import { RandomStream } from "../tensor/random.ts";
 import { detectorBatch } from "../training/batches.ts";
-import type { BenchSettings } from "./main.ts";
+import type { BenchSettings } from "./settings.ts";
 import { type Contender, race } from "./measure.ts";
 import { compare, type Row } from "./row.ts";
 

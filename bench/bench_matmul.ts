@@ -7,7 +7,7 @@ import { randomNormal } from "../tensor/create.ts";
 import { RandomStream } from "../tensor/random.ts";
 import { scoped } from "../tensor/scoped.ts";
 import { nameOf, productShapes, timeProducts } from "./kernels.ts";
-import type { BenchSettings } from "./main.ts";
+import type { BenchSettings } from "./settings.ts";
 import { type Contender, race, repeat } from "./measure.ts";
 import { type BenchDevice, startPeers } from "./peer.ts";
 import { alone, compare, type Row } from "./row.ts";

@@ -5,7 +5,7 @@ import { textTable } from "../evaluation/table.ts";
 import { adamW } from "../optim/mod.ts";
 import { startWebGpu } from "../tensor/mod.ts";
 import { measuredLimits } from "./adapter_limits.ts";
-import type { BenchSettings } from "./main.ts";
+import type { BenchSettings } from "./settings.ts";
 import { median } from "./measure.ts";
 import { alone, compare, type Row } from "./row.ts";
 import {

@@ -1,6 +1,6 @@
 // `deno task bench scaling`: training throughput over widths and batches, as a share of the best of them.
 
-import type { BenchSettings } from "./main.ts";
+import type { BenchSettings } from "./settings.ts";
 import { race } from "./measure.ts";
 import { compare, type Row } from "./row.ts";
 import { encoderSteps, stepFlops } from "./vit.ts";

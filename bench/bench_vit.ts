@@ -1,7 +1,7 @@
 // `deno task bench vit`: a training step of the encoder, its SAM step, and the time to a first step.
 
 import { DataError } from "../errors.ts";
-import type { BenchSettings } from "./main.ts";
+import type { BenchSettings } from "./settings.ts";
 import { median, race } from "./measure.ts";
 import { type BenchDevice, startPeers } from "./peer.ts";
 import { alone, compare, type Row } from "./row.ts";

@@ -6,7 +6,7 @@ import { ClipImageEncoder, type Normalization, type VisionTransformer } from "..
 import { plan, tensor } from "../tensor/mod.ts";
 import { RandomStream } from "../tensor/random.ts";
 import { scoped } from "../tensor/scoped.ts";
-import type { BenchSettings } from "./main.ts";
+import type { BenchSettings } from "./settings.ts";
 import { type Contender, race, repeat } from "./measure.ts";
 import { onnxOf } from "./onnx_vit.ts";
 import { onnxRuntimeWeb, type Peer } from "./peer.ts";

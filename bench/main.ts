@@ -22,15 +22,7 @@ import { benchVit } from "./bench_vit.ts";
 import { machine } from "./machine.ts";
 import type { BenchDevice } from "./peer.ts";
 import { type Row, tableOf } from "./row.ts";
-
-/** What a benchmark is told. */
-export interface BenchSettings {
-  readonly threads: number;
-  /** What computes; only some benchmarks run on `webgpu`. */
-  readonly device: BenchDevice;
-  /** Whether to run beside a peer. */
-  readonly wants: (peer: string) => boolean;
-}
+import type { BenchSettings } from "./settings.ts";
 
 const benches: Readonly<Record<string, (settings: BenchSettings) => Promise<Row[]>>> = {
   matmul: benchMatmul,
