@@ -36,6 +36,14 @@ const share = positive.max(1);
 const amount = z.number().min(0);
 const text = z.string().min(1);
 
+/** A default that is another one for the head alone on a pretrained encoder. */
+function ofProbe(usual: number, probe: number): ComputedDefault<number> {
+  return computed(
+    `${usual}; of a probe ${probe}`,
+    (values) => sizesOf(values) && values.tune === "probe" ? probe : usual,
+  );
+}
+
 /** A default that is another one on a pretrained encoder. */
 function onBackbone<Value>(usual: Value, pretrained: Value): ComputedDefault<Value> {
   return computed(
@@ -204,20 +212,16 @@ export const trainingOptions: OptionDefinition<TrainingConfig> = defineOptions<T
       batchPairs: row(count, 32, "real crops in a batch, with as many forged ones"),
       accumulate: row(count, 1, "batches averaged into one step"),
       optimizer: row(z.enum(["adamw", "sgd"]), "adamw", "the optimizer, or the one inside SAM"),
-      learningRate: row(positive, 1e-3, "peak learning rate"),
+      learningRate: row(positive, ofProbe(0.001, 0.01), "peak learning rate"),
       warmup: row(probability, 0.07, "fraction of the steps in which it climbs"),
       finalLearningRate: row(probability, 0, "what the cosine ends at, as a fraction of the peak"),
-      weightDecay: row(amount, 0.05, "decoupled weight decay"),
+      weightDecay: row(amount, ofProbe(0.05, 1), "decoupled weight decay"),
       betas: row(z.tuple([fraction, fraction]), [0.9, 0.98], "decay of AdamW's moments"),
       momentum: row(fraction, 0.9, "momentum of SGD"),
       clipNorm: row(amount, 1, "largest norm of the gradient; 0: off"),
       layerDecay: row(positive.max(1), 1, "learning rate's factor from block to block; 1: off"),
       ema: row(fraction, 0, "decay of the averaged weights that are scored; 0: off"),
-      maskLossWeight: row(
-        amount,
-        computed("1; of a probe 0", (values) => sizesOf(values) && values.tune === "probe" ? 0 : 1),
-        "weight of the loss on the forged region",
-      ),
+      maskLossWeight: row(amount, ofProbe(1, 0), "weight of the loss on the forged region"),
       labelSmoothing: row(fraction, 0, "part of the label spread over both classes"),
     }),
     ...group("Sharpness-aware minimization", {

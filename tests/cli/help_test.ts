@@ -19,7 +19,7 @@ Deno.test("the help lists every option of training exactly once", () => {
 Deno.test("the help says what it is for, how to begin and what the defaults are", () => {
   assertStringIncludes(help, "Usage: deno task train [options]");
   assertStringIncludes(help, "--learning-rate N");
-  assertStringIncludes(help, "peak learning rate [0.001]");
+  assertStringIncludes(help, "peak learning rate [0.001; of a probe 0.01]");
   assertStringIncludes(help, "corit, vit [corit]");
   assertStringIncludes(help, "each step [on]");
   assertStringIncludes(help, "[the rest]");
