@@ -5,7 +5,7 @@
 // contracted across.
 
 import { compose } from "../../kernels/expression/lowering.ts";
-import { input, substitute } from "../../kernels/expression/expression.ts";
+import { type Expression, input, substitute } from "../../kernels/expression/expression.ts";
 import { bytesPerElement, type DType, type KernelParameters } from "../../kernels/kernel.ts";
 import { sizeOf, stridesOf } from "../shape.ts";
 import type { Storage } from "../storage.ts";
@@ -46,18 +46,24 @@ class Fusing {
     return this.#steps[position];
   }
 
-  /** Puts another call, or none, in a step's position. */
-  replace(position: number, step: PlannedCall | undefined): void {
-    this.#index(this.#steps[position]!, position, false);
-    this.#steps[position] = step;
-    if (step) this.#index(step, position, true);
+  /** Puts one call in the place of two: in the position `kept`, leaving `gone` empty. */
+  join(gone: number, kept: number, call: PlannedCall): void {
+    for (const position of [gone, kept]) this.#index(this.#steps[position]!, position, false);
+    this.#steps[gone] = undefined;
+    this.#steps[kept] = call;
+    this.#index(call, kept, true);
   }
 
-  /** The position of the only step that writes a temporary of the computing type, if that is a call of a kernel. */
-  makerOf({ storage, byteOffset, dtype }: Slot): number | undefined {
-    const writers = this.#writers.get(storage);
+  /** The call that alone writes a temporary of the computing type, where it comes before a position. */
+  makerOf(
+    { storage, byteOffset, dtype }: Slot,
+    before: number,
+  ): { at: number; maker: PlannedCall } | undefined {
+    const [at, another] = this.#writers.get(storage) ?? [];
     const whole = this.temporaries.has(storage) && byteOffset === 0 && dtype === this.float;
-    return whole && writers?.size === 1 ? [...writers][0] : undefined;
+    if (!whole || at === undefined || another !== undefined || at >= before) return undefined;
+    const maker = this.#steps[at];
+    return maker?.kind === "call" ? { at, maker } : undefined;
   }
 
   /** Whether a step is the only one that reads a storage, and nobody wants it at the end. */
@@ -123,9 +129,16 @@ function asItLies(parameters: KernelParameters["pointwise"], index: number): boo
   );
 }
 
-/** The indices of a call's inputs that are a storage. */
-function indicesOf(call: PlannedCall, { storage }: Slot): Set<number> {
-  return new Set(call.inputs.flatMap((slot, index) => slot.storage === storage ? [index] : []));
+/** The indices of a call's inputs that are in one storage, and those of its others. */
+function splitInputs(
+  { inputs }: PlannedCall,
+  { storage }: Slot,
+): { same: Set<number>; others: number[] } {
+  const indices = [...inputs.keys()];
+  return {
+    same: new Set(indices.filter((index) => inputs[index].storage === storage)),
+    others: indices.filter((index) => inputs[index].storage !== storage),
+  };
 }
 
 function fused(...calls: readonly PlannedCall[]): PlannedCall["operation"] {
@@ -140,9 +153,9 @@ function sourceOf(
   index: number,
 ): { at: number; source: PlannedCall<"pointwise"> } | undefined {
   const slot = reader.inputs[index];
-  const at = fusing.makerOf(slot);
-  if (at === undefined || at >= position || !fusing.onlyReader(slot, position)) return undefined;
-  const source = fusing.at(at)!;
+  const made = fusing.makerOf(slot, position);
+  if (!made || !fusing.onlyReader(slot, position)) return undefined;
+  const { at, maker: source } = made;
   if (!isCall(source, "pointwise") || source.outputs.length > 1) return undefined;
   const operands = reader.inputs.length + source.inputs.length + reader.outputs.length - 1;
   const steady = source.inputs.every(({ storage }) =>
@@ -150,6 +163,19 @@ function sourceOf(
     reader.outputs.every((output) => output.storage !== storage)
   );
   return steady && operands <= MAXIMUM_OPERANDS ? { at, source } : undefined;
+}
+
+/** What a call becomes that takes in the source of one of its inputs: the source's inputs come first, then its others. */
+function seamOf(call: PlannedCall, slot: Slot, source: PlannedCall<"pointwise">) {
+  const { same, others } = splitInputs(call, slot);
+  const shift = source.inputs.length;
+  const renamed = call.inputs.map((_, each) => input(shift + Math.max(0, others.indexOf(each))));
+  return {
+    same,
+    others,
+    inputs: [...source.inputs, ...others.map((each) => call.inputs[each])],
+    compose: (outer: Expression) => compose(outer, source.parameters.expressions[0], renamed, same),
+  };
 }
 
 /** An elementwise call into the elementwise call that reads its result. */
@@ -161,25 +187,20 @@ function joinPointwise(fusing: Fusing, position: number): boolean {
     const found = sourceOf(fusing, call, position, index);
     if (!found) return false;
     const { at, source } = found;
-    const same = indicesOf(call, slot);
-    if (![...same].every((each) => asItLies(call.parameters, each))) return false;
+    const seam = seamOf(call, slot, source);
+    if (![...seam.same].every((each) => asItLies(call.parameters, each))) return false;
     const strides = restride(source.parameters, shape);
     if (!strides) return false;
-    const others = call.inputs.flatMap((_, each) => same.has(each) ? [] : [each]);
-    const shift = source.inputs.length;
-    const inner = source.parameters.expressions[0];
-    const renamed = call.inputs.map((_, each) => input(shift + Math.max(0, others.indexOf(each))));
-    const composed = expressions.map((outer) => compose(outer, inner, renamed, same));
+    const composed = expressions.map(seam.compose);
     if (!composed.every((each) => each !== undefined)) return false;
-    fusing.replace(at, undefined);
-    fusing.replace(position, {
+    fusing.join(at, position, {
       ...call,
       parameters: {
         shape,
         expressions: composed,
-        inputStrides: [...strides, ...others.map((each) => inputStrides[each])],
+        inputStrides: [...strides, ...seam.others.map((each) => inputStrides[each])],
       },
-      inputs: [...source.inputs, ...others.map((each) => call.inputs[each])],
+      inputs: seam.inputs,
       operation: fused(source, call),
     });
     return true;
@@ -213,17 +234,13 @@ function joinReduction(fusing: Fusing, position: number): boolean {
     const { shape, inputStrides } = source.parameters;
     if (sizeOf(shape) !== outer * length * behind) return false;
     if (!inputStrides.every((_, each) => asItLies(source.parameters, each))) return false;
-    const same = indicesOf(call, slot);
-    const others = call.inputs.flatMap((_, each) => same.has(each) ? [] : [each]);
-    const shift = source.inputs.length;
-    const renamed = call.inputs.map((_, each) => input(shift + Math.max(0, others.indexOf(each))));
-    const composed = compose(map, source.parameters.expressions[0], renamed, same);
+    const seam = seamOf(call, slot, source);
+    const composed = seam.compose(map);
     if (!composed) return false;
-    fusing.replace(at, undefined);
-    fusing.replace(position, {
+    fusing.join(at, position, {
       ...call,
       parameters: { ...call.parameters, map: composed },
-      inputs: [...source.inputs, ...others.map((each) => call.inputs[each])],
+      inputs: seam.inputs,
       operation: fused(source, call),
     });
     return true;
@@ -238,14 +255,13 @@ function joinProduct(fusing: Fusing, position: number): boolean {
   if (call.outputs.some(({ dtype }) => dtype !== fusing.float)) return false;
   if (!call.inputs.every((_, index) => asItLies(call.parameters, index))) return false;
   return call.inputs.some((slot) => {
-    const at = fusing.makerOf(slot);
-    if (at === undefined || at >= position) return false;
-    const product = fusing.at(at)!;
+    const made = fusing.makerOf(slot, position);
+    if (!made) return false;
+    const { at, maker: product } = made;
     if (!isCall(product, "matmul") || product.parameters.epilogue) return false;
     const { batch, rows, columns } = product.parameters;
     if (sizeOf(batch) * rows * columns !== sizeOf(shape)) return false;
-    const same = indicesOf(call, slot);
-    const others = call.inputs.flatMap((_, each) => same.has(each) ? [] : [each]);
+    const { others } = splitInputs(call, slot);
     const more = others.map((each) => call.inputs[each]);
     const early = more.every(({ storage, dtype }) =>
       dtype === fusing.float && !fusing.isWritten(storage, at, position)
@@ -264,8 +280,7 @@ function joinProduct(fusing: Fusing, position: number): boolean {
       ...kept.map(() => input(0)),
       ...expressions.map((each) => substitute(each, renamed.map(input))),
     ];
-    fusing.replace(position, undefined);
-    fusing.replace(at, {
+    fusing.join(position, at, {
       ...product,
       parameters: { ...product.parameters, epilogue },
       inputs: [...product.inputs, ...more],
@@ -285,17 +300,17 @@ function joinResidual(fusing: Fusing, position: number): boolean {
     (sum === input(0).add(input(1)) || sum === input(1).add(input(0)));
   if (!isSum || !call.inputs.every((_, index) => asItLies(call.parameters, index))) return false;
   return call.inputs.some((slot, index) => {
-    const at = fusing.makerOf(slot);
-    if (at === undefined || at >= position || !fusing.onlyReader(slot, position)) return false;
-    const maker = fusing.at(at)!, residual = call.inputs[1 - index], [result] = call.outputs;
+    const made = fusing.makerOf(slot, position);
+    if (!made || !fusing.onlyReader(slot, position)) return false;
+    const { at, maker } = made;
+    const residual = call.inputs[1 - index], [result] = call.outputs;
     if (!isCall(maker, "layerNormBackward") || maker.parameters.residual) return false;
     const steady = maker.outputs[0].storage === slot.storage && residual.dtype === fusing.float &&
       !fusing.isWritten(residual.storage, at, position) &&
       fusing.touching(result.storage, at, position).length === 0 &&
       [...maker.inputs, residual].every(({ storage }) => storage !== result.storage);
     if (!steady) return false;
-    fusing.replace(position, undefined);
-    fusing.replace(at, {
+    fusing.join(position, at, {
       ...maker,
       parameters: { ...maker.parameters, residual: true },
       inputs: [...maker.inputs, residual],
@@ -333,11 +348,11 @@ function makeInPlace(fusing: Fusing, position: number): boolean {
   if (!call || !isCall(call, "copy")) return false;
   const count = lineOf(call.parameters);
   const [source] = call.inputs, [destination] = call.outputs;
-  const at = fusing.makerOf(source);
-  if (at === undefined || at >= position || !fusing.onlyReader(source, position)) return false;
-  const maker = fusing.at(at)!;
+  const found = fusing.makerOf(source, position);
+  if (!found || !fusing.onlyReader(source, position)) return false;
+  const { at, maker } = found;
   // Copies may write a part of their destination, and fills make what others then write into.
-  if (maker.kind !== "call" || maker.name === "copy" || maker.name === "fill") return false;
+  if (maker.name === "copy" || maker.name === "fill") return false;
   const size = bytesPerElement[source.dtype];
   const made = maker.outputs.find((each) => each.storage === source.storage)!;
   if (count !== made.elements) return false;
@@ -348,8 +363,7 @@ function makeInPlace(fusing: Fusing, position: number): boolean {
     .some((each) => overlaps(fusing.at(each)!, storage, byteOffset, byteOffset + count * size));
   if (touched) return false;
   const place = { storage, byteOffset, dtype: source.dtype, elements: count };
-  fusing.replace(position, undefined);
-  fusing.replace(at, {
+  fusing.join(position, at, {
     ...maker,
     outputs: maker.outputs.map((each) => each === made ? place : each),
     operation: fused(maker, call),
