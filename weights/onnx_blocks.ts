@@ -1,6 +1,5 @@
 // Pre-norm transformer blocks inside the graph of an ONNX file, found by how its nodes hang together.
 
-import protobuf from "protobufjs";
 import { FormatError } from "../errors.ts";
 import { withoutInitialValues } from "../nn/initialize.ts";
 import { TransformerBlock } from "../nn/transformer_block.ts";
@@ -9,6 +8,7 @@ import type { LayerNorm } from "../nn/norm.ts";
 import { tensor } from "../tensor/create.ts";
 import { transpose } from "../tensor/operations/layout.ts";
 import { numbersOf, type OnnxNode, type OnnxTensor, parseOnnx, shapeOf } from "./onnx_format.ts";
+import { onnxModelType } from "./onnx_schema.ts";
 
 /** Blocks that follow one another. */
 export interface OnnxBlocks {
@@ -159,16 +159,10 @@ export function readOnnxBlocks(bytes: Uint8Array): OnnxBlocks {
   };
 }
 
-const outputsType = protobuf.parse(`
-  syntax = "proto2";
-  message ModelProto { optional GraphProto graph = 7; }
-  message GraphProto { repeated ValueInfoProto output = 12; }
-  message ValueInfoProto { optional string name = 1; }
-`).root.lookupType("ModelProto");
-
 /** An ONNX file that gives values from inside its graph as well: protobuf messages that follow each other are merged. */
 export function withOutputs(bytes: Uint8Array, names: readonly string[]): Uint8Array {
-  const more = outputsType.encode({ graph: { output: names.map((name) => ({ name })) } }).finish();
+  const more = onnxModelType.encode({ graph: { output: names.map((name) => ({ name })) } })
+    .finish();
   const joined = new Uint8Array(bytes.length + more.length);
   joined.set(bytes);
   joined.set(more, bytes.length);

@@ -1,8 +1,5 @@
-// The parts of the ONNX format that hold weights: a protobuf schema, and the numbers of a tensor.
-//
-// https://github.com/onnx/onnx/blob/main/onnx/onnx.proto
+// The parts of an ONNX file that hold weights, and the numbers of a tensor.
 
-import protobuf from "protobufjs";
 import { FormatError } from "../errors.ts";
 import {
   bfloat16Values,
@@ -12,41 +9,7 @@ import {
 } from "../tensor/safetensors_values.ts";
 import { type Shape, showShape, sizeOf } from "../tensor/shape.ts";
 import { reasonOf } from "./files.ts";
-
-const schema = `
-  syntax = "proto2";
-  message ModelProto { optional int64 ir_version = 1; optional GraphProto graph = 7; }
-  message GraphProto {
-    repeated NodeProto node = 1;
-    repeated TensorProto initializer = 5;
-  }
-  message NodeProto {
-    repeated string input = 1;
-    repeated string output = 2;
-    optional string name = 3;
-    optional string op_type = 4;
-    repeated AttributeProto attribute = 5;
-  }
-  message AttributeProto {
-    optional string name = 1;
-    optional float f = 2;
-    optional int64 i = 3;
-    optional TensorProto t = 5;
-    repeated float floats = 7;
-    repeated int64 ints = 8;
-  }
-  message TensorProto {
-    repeated int64 dims = 1;
-    optional int32 data_type = 2;
-    repeated float float_data = 4 [packed = true];
-    repeated int32 int32_data = 5 [packed = true];
-    repeated int64 int64_data = 7 [packed = true];
-    optional string name = 8;
-    optional bytes raw_data = 9;
-    repeated double double_data = 10 [packed = true];
-    optional int32 data_location = 14;
-  }
-`;
+import { onnxModelType } from "./onnx_schema.ts";
 
 /** A whole number of 64 bits as the protobuf library gives it. */
 type Wide = number | { toString(): string };
@@ -111,8 +74,6 @@ export interface OnnxGraph {
   readonly initializer: readonly OnnxTensor[];
 }
 
-const modelType = protobuf.parse(schema).root.lookupType("ModelProto");
-
 /**
  * Parses a file's bytes; tensors are views into them.
  *
@@ -121,8 +82,8 @@ const modelType = protobuf.parse(schema).root.lookupType("ModelProto");
 export function parseOnnx(bytes: Uint8Array): OnnxGraph {
   let graph: OnnxGraph | null | undefined;
   try {
-    // The schema above is what the interfaces say; unset fields have their defaults.
-    graph = (modelType.decode(bytes) as unknown as { graph?: OnnxGraph | null }).graph;
+    // The schema is what the interfaces say; unset fields have their defaults.
+    graph = (onnxModelType.decode(bytes) as unknown as { graph?: OnnxGraph | null }).graph;
   } catch (cause) {
     throw new FormatError(`ONNX: the file is damaged or of another format (${reasonOf(cause)})`, {
       cause,
