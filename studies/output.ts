@@ -1,8 +1,8 @@
 // What a study leaves: figures as SVG and PNG, the numbers behind them as CSV, a page that holds all.
 
 import { type Markup, markup, type MarkupPart, trusted } from "../evaluation/markup.ts";
+import { page } from "../evaluation/page.ts";
 import { svgToPng } from "../evaluation/plot_theme.ts";
-import { reportStyle } from "../evaluation/report_style.ts";
 import { fileError, writeFileAtomically } from "../training/files.ts";
 
 /** A figure of a study. */
@@ -48,9 +48,6 @@ export interface StudyReport {
   /** How it was made: names and values. */
   readonly settings: Readonly<Record<string, string | number>>;
 }
-
-/** What the page may do: show its own pictures and styles, and nothing else. */
-const policy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'";
 
 /**
  * Writes a study into a folder: `NAME.svg`, `NAME.png` and `NAME.csv` of its figures and tables, and `report.html`,
@@ -99,40 +96,32 @@ export function markdownOf({ header, rows }: Pick<StudyTable, "header" | "rows">
 /** The page of a study. */
 export function renderStudy(report: StudyReport): string {
   const { title, lead, findings, figures, tables, settings } = report;
-  return markup`<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="${policy}">
-<title>${title}</title>
-<style>${trusted(reportStyle)}</style>
-</head>
-<body>
-<main>
-<header><h1>${title}</h1><p class="lead">${lead}</p></header>
-${
-    findings.length > 0 && markup`<section class="note"><h3>What the numbers say</h3>
+  return page({
+    title,
+    lead,
+    sections: [
+      findings.length > 0
+        ? markup`<section class="note"><h3>What the numbers say</h3>
 <ul>${findings.map((finding) => markup`<li>${finding}</li>\n`)}</ul></section>
 `
-  }
-<h2>Figures</h2>
+        : undefined,
+      markup`<h2>Figures</h2>
 <div class="grid two">
 ${figures.map(figureCard)}</div>
 ${tables.filter(({ fileOnly }) => !fileOnly).map(tableCard)}
 <h2>How it was made</h2>
 <div class="card"><table class="settings"><tbody>
 ${
-    Object.entries(settings).map(([name, value]) =>
-      markup`<tr><td>${name}</td><td><code>${value}</code></td></tr>\n`
-    )
-  }</tbody></table></div>
-<footer>Written by CoRIT. Figures lie beside this page as SVG and PNG, the numbers behind them as
-CSV.</footer>
-</main>
-</body>
-</html>
-`.text;
+        Object.entries(settings).map(([name, value]) =>
+          markup`<tr><td>${name}</td><td><code>${value}</code></td></tr>\n`
+        )
+      }</tbody></table></div>
+`,
+    ],
+    footer:
+      "Written by CoRIT. Figures lie beside this page as SVG and PNG, the numbers behind them " +
+      "as CSV.",
+  });
 }
 
 function figureCard({ title, about, svg }: StudyFigure): Markup {
