@@ -1,7 +1,6 @@
 // Results of cells on disk, by configuration: what was computed once is never computed again.
 
-import { FormatError } from "../errors.ts";
-import { fileError, writeFileAtomically } from "../training/files.ts";
+import { fileError, readJsonIfThere, writeFileAtomically } from "../training/files.ts";
 import { type Cell, cellKey } from "./cell.ts";
 import type { CellResult } from "./cell_result.ts";
 
@@ -35,19 +34,8 @@ export class CellStore {
    * @throws {FormatError} The file is damaged; remove it to compute the cell anew.
    */
   async read(cell: Cell): Promise<CellResult | undefined> {
-    const path = this.#path(cell);
-    let text: string;
-    try {
-      text = await Deno.readTextFile(path);
-    } catch (error) {
-      if (error instanceof Deno.errors.NotFound) return undefined;
-      throw fileError("read", path, error);
-    }
-    try {
-      return (JSON.parse(text) as DoneCell).result;
-    } catch (cause) {
-      throw new FormatError(`${path}: not JSON; remove it to compute the cell anew`, { cause });
-    }
+    const advice = "remove it to compute the cell anew";
+    return (await readJsonIfThere<DoneCell>(this.#path(cell), advice))?.result;
   }
 
   /** Keeps what a cell came to. */

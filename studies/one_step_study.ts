@@ -1,7 +1,6 @@
 // The study of one-step generalization: its settings, one after the other, and their report.
 
-import { FormatError } from "../errors.ts";
-import { fileError, writeFileAtomically } from "../training/files.ts";
+import { readJsonIfThere, writeFileAtomically } from "../training/files.ts";
 import { pearsonInterval } from "./rank_test.ts";
 import { readDigits } from "./digits.ts";
 import {
@@ -73,19 +72,7 @@ export async function oneStepStudy(
 
 /** What a folder holds of settings that were measured; nothing where there is none. */
 export async function doneSettings(out: string): Promise<OneStepResult[]> {
-  const path = `${out}/settings.json`;
-  let text: string;
-  try {
-    text = await Deno.readTextFile(path);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return [];
-    throw fileError("read", path, error);
-  }
-  try {
-    return JSON.parse(text);
-  } catch (cause) {
-    throw new FormatError(`${path}: not JSON; remove it to measure anew`, { cause });
-  }
+  return await readJsonIfThere(`${out}/settings.json`, "remove it to measure anew") ?? [];
 }
 
 function keyOf(

@@ -1,9 +1,8 @@
 // A sweep over the radius from its plan to its trainings: strengths are matched, then cells are computed.
 
-import { FormatError } from "../errors.ts";
 import { parseFamilies } from "../forgeries/families.ts";
 import type { ForgeryFamilyName } from "../forgeries/families.ts";
-import { fileError, writeFileAtomically } from "../training/files.ts";
+import { readJsonIfThere, writeFileAtomically } from "../training/files.ts";
 import type { Cell } from "./cell.ts";
 import { CellStore, type DoneCell } from "./cell_store.ts";
 import {
@@ -134,16 +133,8 @@ export async function prepareSweep(
  * @throws {FormatError} Its files are damaged.
  */
 export async function readSweep(folder: string): Promise<PreparedSweep | undefined> {
-  const read = async <Value>(name: string): Promise<Value | undefined> => {
-    const path = `${folder}/${name}`;
-    try {
-      return JSON.parse(await Deno.readTextFile(path));
-    } catch (error) {
-      if (error instanceof Deno.errors.NotFound) return undefined;
-      if (!(error instanceof SyntaxError)) throw fileError("read", path, error);
-      throw new FormatError(`${path}: not JSON; sweep again to write it anew`, { cause: error });
-    }
-  };
+  const read = <Value>(name: string): Promise<Value | undefined> =>
+    readJsonIfThere(`${folder}/${name}`, "sweep again to write it anew");
   const plan = await read<SweepPlan>("plan.json");
   const matching = await read<Matching>("strengths.json");
   if (!plan || !matching) return undefined;

@@ -7,7 +7,7 @@
  */
 
 import { dirname } from "node:path";
-import { FileError } from "../errors.ts";
+import { FileError, FormatError } from "../errors.ts";
 
 /** What the name of everything that is still being written ends in. */
 const unfinished = ".unfinished";
@@ -199,4 +199,29 @@ export function fileError(action: string, path: string, error: unknown): unknown
   if (error instanceof FileError || !(error instanceof Error) || !("code" in error)) return error;
   const reason = reasons[String(error.code)] ?? error.message;
   return new FileError(`cannot ${action} ${path}: ${reason}`, { cause: error });
+}
+
+/**
+ * What a JSON file holds; undefined where there is none.
+ *
+ * @param advice What to do about a file that is no JSON.
+ * @throws {FileError} It cannot be read.
+ * @throws {FormatError} It is no JSON.
+ */
+export async function readJsonIfThere<Value>(
+  path: string,
+  advice: string,
+): Promise<Value | undefined> {
+  let text: string;
+  try {
+    text = await Deno.readTextFile(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw fileError("read", path, error);
+  }
+  try {
+    return JSON.parse(text) as Value;
+  } catch (cause) {
+    throw new FormatError(`${path}: not JSON; ${advice}`, { cause });
+  }
 }

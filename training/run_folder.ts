@@ -6,6 +6,7 @@ import type { TrainingSummary } from "./results.ts";
 import { parseTrainingConfig, type TrainingConfig } from "./config.ts";
 import {
   fileError,
+  readJsonIfThere,
   removeFolderWhole,
   removeUnfinished,
   writeFileAtomically,
@@ -218,16 +219,8 @@ export class RunFolder {
    * @throws {FormatError} where the file is damaged.
    */
   async readSummary(): Promise<TrainingSummary | undefined> {
-    if (!await exists(this.summaryPath)) return undefined;
-    const text = await Deno.readTextFile(this.summaryPath);
-    try {
-      return JSON.parse(text);
-    } catch (cause) {
-      throw new FormatError(
-        `${this.summaryPath}: not JSON; remove it, and --resume ${this.path} makes it anew`,
-        { cause },
-      );
-    }
+    const advice = `remove it, and --resume ${this.path} makes it anew`;
+    return await readJsonIfThere(this.summaryPath, advice);
   }
 }
 

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { cacheFolder, writeAtomically } from "../data/cache.ts";
 import { FormatError } from "../errors.ts";
 import type { ChoiceOverrides, TunedChoice, WebGpuExecutor } from "../kernels/webgpu/mod.ts";
-import { fileError, writeFileAtomically } from "./files.ts";
+import { fileError, readJsonIfThere, writeFileAtomically } from "./files.ts";
 
 /** What is stored for an adapter. */
 export interface TunedAdapter {
@@ -104,16 +104,5 @@ export async function recordKernels(path: string, executor: WebGpuExecutor): Pro
 
 /** The tuned choices that a run began with; undefined where it has no such record. */
 export async function recordedChoices(path: string): Promise<ChoiceOverrides | undefined> {
-  let text: string;
-  try {
-    text = await Deno.readTextFile(path);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    throw fileError("read", path, error);
-  }
-  try {
-    return (JSON.parse(text) as RunKernels).tuned;
-  } catch (cause) {
-    throw new FormatError(`${path}: not JSON; it was changed or damaged`, { cause });
-  }
+  return (await readJsonIfThere<RunKernels>(path, "it was changed or damaged"))?.tuned;
 }
