@@ -3,14 +3,14 @@
 import { ConfigError } from "../errors.ts";
 import { input } from "../kernels/expression/expression.ts";
 import { abs } from "../kernels/expression/functions.ts";
-import { zeros } from "../tensor/create.ts";
 import { sqrt } from "../tensor/operations/pointwise.ts";
-import { keep, type Tensor } from "../tensor/tensor.ts";
+import type { Tensor } from "../tensor/tensor.ts";
 import { copyInto, update } from "../tensor/update.ts";
 import { type ArenaGroup, arenaGroups, sumOverGroup } from "./arena_runs.ts";
 import type { Pass } from "./optimizer.ts";
 import type { ParameterArena } from "./parameters.ts";
 import { Scalars } from "./scalars.ts";
+import { ScratchVector } from "./scratch_vector.ts";
 
 /** Where a climb goes. */
 export interface ClimbOptions {
@@ -32,7 +32,7 @@ const scaledSquare = scaled.mul(scaled);
 /** Moves an arena's weights by eps = rho d / (|d| + 1e-12), group by group, and puts them back. */
 export class Climb {
   #scalars = new Scalars<string>([]);
-  #saved: Tensor | undefined;
+  readonly #saved = new ScratchVector();
   #groups: readonly ArenaGroup[] = [];
 
   /** `owner` stands before the message of an error. */
@@ -56,8 +56,7 @@ export class Climb {
     }
     this.#scalars = new Scalars(this.#groups.map(({ name }) => name));
     this.#scalars.attach(arena.values);
-    this.#saved?.release();
-    this.#saved = keep(zeros(arena.values.shape, arena.values));
+    this.#saved.attach(arena);
   }
 
   /**
@@ -74,7 +73,7 @@ export class Climb {
     length?: Tensor,
   ): Generator<void, Pass, Pass> {
     const { adaptive = false } = this.options;
-    const saved = this.#saved!;
+    const saved = this.#saved.values;
     copyInto(saved, values);
     try {
       this.#scalars.set(Object.fromEntries(this.#groups.map(({ name }, at) => [name, radii[at]])));

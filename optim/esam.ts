@@ -18,6 +18,7 @@ import { keep, type Tensor } from "../tensor/tensor.ts";
 import { copyInto, update } from "../tensor/update.ts";
 import type { Optimizer, Pass } from "./optimizer.ts";
 import type { ParameterArena } from "./parameters.ts";
+import { ScratchVector } from "./scratch_vector.ts";
 import { type SamOptimizer, type SamOptions, SharpnessAware } from "./sharpness_aware.ts";
 import { mapTensors } from "./split_batch.ts";
 import type { LossFunction } from "./training_step.ts";
@@ -86,7 +87,7 @@ export function esam(base: Optimizer, options: EsamOptions): EsamOptimizer {
 
 class Esam extends SharpnessAware implements EsamOptimizer {
   readonly #random: RandomStream;
-  #direction: Tensor | undefined;
+  readonly #direction = new ScratchVector();
   /** Losses of the samples in the first pass, by their number. */
   readonly #before = new Map<number, Tensor>();
   #pass: "first" | "second" = "first";
@@ -107,8 +108,7 @@ class Esam extends SharpnessAware implements EsamOptimizer {
 
   override attach(arena: ParameterArena): void {
     super.attach(arena);
-    this.#direction?.release();
-    this.#direction = keep(zeros(arena.values.shape, arena.values));
+    this.#direction.attach(arena);
   }
 
   protected *passAt(
@@ -118,7 +118,7 @@ class Esam extends SharpnessAware implements EsamOptimizer {
   ): Generator<void, Pass, Pass> {
     if (this.gamma < 1) this.#check();
     if (rho === 0) return pass;
-    const direction = this.#direction!;
+    const direction = this.#direction.values;
     copyInto(direction, pass.gradient);
     const staying = arena.entries.filter(({ name }) => !this.#climbs(name));
     // The climb is along the rest alone; without a rest there is none.

@@ -2,12 +2,11 @@
 
 import { ConfigError, StateError } from "../errors.ts";
 import { input } from "../kernels/expression/expression.ts";
-import { zeros } from "../tensor/create.ts";
-import { keep, type Tensor } from "../tensor/tensor.ts";
 import { copyInto, update } from "../tensor/update.ts";
 import { ArenaVector } from "./arena_vector.ts";
 import type { Optimizer, OptimizerState, Pass } from "./optimizer.ts";
 import type { ParameterArena } from "./parameters.ts";
+import { ScratchVector } from "./scratch_vector.ts";
 import { type SamOptimizer, type SamOptions, SharpnessAware } from "./sharpness_aware.ts";
 
 /** Options of {@linkcode friendlySam}. */
@@ -51,7 +50,7 @@ export function friendlySam(base: Optimizer, options: FriendlySamOptions): SamOp
 
 class FriendlySam extends SharpnessAware {
   readonly #mean = new ArenaVector("friendlySam.mean");
-  #direction: Tensor | undefined;
+  readonly #direction = new ScratchVector();
   /** Whether a gradient has gone into the mean. */
   #started = false;
 
@@ -67,8 +66,7 @@ class FriendlySam extends SharpnessAware {
   override attach(arena: ParameterArena): void {
     super.attach(arena);
     this.#mean.attach(arena);
-    this.#direction?.release();
-    this.#direction = keep(zeros(arena.values.shape, arena.values));
+    this.#direction.attach(arena);
   }
 
   protected *passAt(
@@ -78,7 +76,7 @@ class FriendlySam extends SharpnessAware {
   ): Generator<void, Pass, Pass> {
     const { gradient } = pass;
     const mean = this.#mean.values;
-    const direction = this.#direction!;
+    const direction = this.#direction.values;
     if (this.#started) {
       // Inputs: mean, gradient. The direction sees the mean from before.
       const noise = input(1).sub(input(0).mul(this.sigma));

@@ -2,12 +2,11 @@
 
 import { ConfigError } from "../errors.ts";
 import { input } from "../kernels/expression/expression.ts";
-import { zeros } from "../tensor/create.ts";
-import { keep, type Tensor } from "../tensor/tensor.ts";
 import { copyInto, update } from "../tensor/update.ts";
 import { globalNorm, sumOver } from "./global_norm.ts";
 import type { Optimizer, Pass } from "./optimizer.ts";
 import type { ParameterArena } from "./parameters.ts";
+import { ScratchVector } from "./scratch_vector.ts";
 import {
   type SamOptimizer,
   type SamOptions,
@@ -56,7 +55,7 @@ export function gsam(base: Optimizer, options: GsamOptions): SamOptimizer {
 }
 
 class Gsam extends SharpnessAware {
-  #first: Tensor | undefined;
+  readonly #first = new ScratchVector();
 
   constructor(base: Optimizer, options: SamOptions, readonly alpha: number) {
     super("gsam", base, options);
@@ -64,8 +63,7 @@ class Gsam extends SharpnessAware {
 
   override attach(arena: ParameterArena): void {
     super.attach(arena);
-    this.#first?.release();
-    this.#first = keep(zeros(arena.values.shape, arena.values));
+    this.#first.attach(arena);
   }
 
   protected *passAt(
@@ -74,7 +72,7 @@ class Gsam extends SharpnessAware {
     arena: ParameterArena,
   ): Generator<void, Pass, Pass> {
     if (rho === 0) return pass;
-    const kept = this.#first!;
+    const kept = this.#first.values;
     copyInto(kept, pass.gradient);
     const above = yield* this.climb.top(arena, pass.gradient, [rho], pass.norm);
     const { gradient } = above;

@@ -2,13 +2,12 @@
 
 import { ConfigError, StateError } from "../errors.ts";
 import { input } from "../kernels/expression/expression.ts";
-import { zeros } from "../tensor/create.ts";
-import { keep, type Tensor } from "../tensor/tensor.ts";
 import { copyInto, update } from "../tensor/update.ts";
 import { ArenaVector } from "./arena_vector.ts";
 import { globalNorm, sumOver } from "./global_norm.ts";
 import type { Optimizer, OptimizerState, Pass } from "./optimizer.ts";
 import type { ParameterArena } from "./parameters.ts";
+import { ScratchVector } from "./scratch_vector.ts";
 import {
   type SamOptimizer,
   type SamOptions,
@@ -62,7 +61,7 @@ export function lookSam(base: Optimizer, options: LookSamOptions): SamOptimizer 
 
 class LookSam extends SharpnessAware {
   readonly #vertical = new ArenaVector("lookSam.vertical");
-  #first: Tensor | undefined;
+  readonly #first = new ScratchVector();
   /** Whether a vertical part is known. */
   #looked = false;
 
@@ -78,8 +77,7 @@ class LookSam extends SharpnessAware {
   override attach(arena: ParameterArena): void {
     super.attach(arena);
     this.#vertical.attach(arena);
-    this.#first?.release();
-    this.#first = keep(zeros(arena.values.shape, arena.values));
+    this.#first.attach(arena);
   }
 
   protected *passAt(
@@ -101,7 +99,7 @@ class LookSam extends SharpnessAware {
       update([gradient], [weighted], [gradient, kept, norm, globalNorm(kept)]);
       return withChangedGradient(pass);
     }
-    const before = this.#first!;
+    const before = this.#first.values;
     copyInto(before, pass.gradient);
     const above = yield* this.climb.top(arena, pass.gradient, [rho], pass.norm);
     const product = sumOver([above.gradient, before], top.mul(first));

@@ -3,7 +3,7 @@
 //
 // With one thread the globals that its thread pool needs are taken away before it is imported.
 
-import { serve } from "./protocol.ts";
+import { serve, smallNumbers } from "./protocol.ts";
 
 const [what, size, threads, device] = Deno.args;
 const start = performance.now();
@@ -16,11 +16,8 @@ const backend = device === "webgpu" ? "webgpu" : "wasm";
 await init(backend);
 defaultDevice(backend);
 
-/** Deterministic small numbers. */
 function numbers(shape: number[], scale: number) {
-  const count = shape.reduce((product, length) => product * length, 1);
-  const values = Float32Array.from({ length: count }, (_, i) => scale * Math.sin(i * 1.7 + 0.3));
-  return np.array(values).reshape(shape);
+  return np.array(smallNumbers(shape, scale)).reshape(shape);
 }
 
 async function matmul(): Promise<void> {

@@ -1,4 +1,11 @@
-// What a peer process says: it prints `ready`, then answers every line `run N` with the milliseconds of N repetitions.
+// What peer processes share: the numbers that they compute with, and what they say. A peer prints `ready`, then answers
+// every line `run N` with the milliseconds of N repetitions.
+
+/** Deterministic small numbers: what all peers compute with. */
+export function smallNumbers(shape: readonly number[], scale: number): Float32Array<ArrayBuffer> {
+  const count = shape.reduce((product, length) => product * length, 1);
+  return Float32Array.from({ length: count }, (_, i) => scale * Math.sin(i * 1.7 + 0.3));
+}
 
 /** Serves a peer's repetitions over standard input and output. */
 export async function serve(repeat: () => Promise<void>): Promise<void> {

@@ -1,7 +1,7 @@
 // TensorFlow.js as a peer, on its WebGPU backend: `matmul N`, or `vit`, one training step of the encoder that
 // docs/performance.md describes.
 
-import { serve } from "./protocol.ts";
+import { serve, smallNumbers } from "./protocol.ts";
 
 // Its backend asks for a window before it looks for WebGPU.
 Reflect.set(globalThis, "window", globalThis);
@@ -16,11 +16,8 @@ await tf.ready();
 
 type Value = ReturnType<typeof tf.tensor>;
 
-/** Deterministic small numbers. */
 function numbers(shape: number[], scale: number): Value {
-  const count = shape.reduce((product, length) => product * length, 1);
-  const values = Float32Array.from({ length: count }, (_, i) => scale * Math.sin(i * 1.7 + 0.3));
-  return tf.tensor(values, shape);
+  return tf.tensor(smallNumbers(shape, scale), shape);
 }
 
 async function matmul(): Promise<void> {
