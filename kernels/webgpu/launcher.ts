@@ -52,41 +52,45 @@ export function bindingOf(buffer: PooledBuffer): WebGpuBinding {
   return { buffer, byteOffset: 0, first: 0, dtype: "float32" };
 }
 
-/** Launches at once: dispatches go into the stream. */
-export class LiveLauncher implements WebGpuLauncher {
-  readonly #engine: WebGpuEngine;
-  readonly #temporaries: PooledBuffer[] = [];
-  #call: CallDescription | undefined;
-
+/** What every launcher tells kernels of its engine. */
+export abstract class EngineLauncher implements WebGpuLauncher {
   /** A launcher of an engine. */
-  constructor(engine: WebGpuEngine) {
-    this.#engine = engine;
-  }
+  constructor(protected readonly engine: WebGpuEngine) {}
 
   /** The device's limits. */
   get limits(): GPUSupportedLimits {
-    return this.#engine.gpu.limits;
+    return this.engine.gpu.limits;
   }
 
   /** Whether kernels are chosen as for an adapter that computes on the CPU. */
   get software(): boolean {
-    return this.#engine.choices.adapterClass === "software";
+    return this.engine.choices.adapterClass === "software";
   }
 
   /** Lanes of a subgroup, where kernels may use them. */
   get lanes(): number | undefined {
-    return this.#engine.lanes;
+    return this.engine.lanes;
   }
 
   /** Whether factors of products are rounded to float16. */
   get halfProducts(): boolean {
-    return this.#engine.halfProducts;
+    return this.engine.halfProducts;
   }
 
   /** Which of several kernels to take. */
   get choices(): ChoiceTable {
-    return this.#engine.choices;
+    return this.engine.choices;
   }
+
+  abstract launch(...launch: Parameters<WebGpuLauncher["launch"]>): void;
+
+  abstract temporary(byteLength: number): WebGpuBinding;
+}
+
+/** Launches at once: dispatches go into the stream. */
+export class LiveLauncher extends EngineLauncher {
+  readonly #temporaries: PooledBuffer[] = [];
+  #call: CallDescription | undefined;
 
   /** Begins a call. */
   beginCall(call: CallDescription): void {
@@ -101,7 +105,7 @@ export class LiveLauncher implements WebGpuLauncher {
     workgroups: readonly [x: number, y: number, z: number],
   ): void {
     if (workgroups.includes(0)) return;
-    const { cache, stream } = this.#engine;
+    const { cache, stream } = this.engine;
     const call = this.#call;
     const describe = () => call ? describeCall(call) : `the shader "${kernel.key}"`;
     const launch = cache.resolve(kernel, buffers, workgroups, describe);
@@ -116,14 +120,14 @@ export class LiveLauncher implements WebGpuLauncher {
 
   /** Memory for the call alone. */
   temporary(byteLength: number): WebGpuBinding {
-    const buffer = this.#engine.pool.take(byteLength);
+    const buffer = this.engine.pool.take(byteLength);
     this.#temporaries.push(buffer);
     return bindingOf(buffer);
   }
 
   /** Ends a call: its temporary memory goes back to the pool, whose next user comes later in the stream. */
   endCall(): void {
-    for (const buffer of this.#temporaries) this.#engine.pool.give(buffer);
+    for (const buffer of this.#temporaries) this.engine.pool.give(buffer);
     this.#temporaries.length = 0;
     this.#call = undefined;
   }

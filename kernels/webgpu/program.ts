@@ -2,10 +2,15 @@
 
 import type { Program } from "../kernel.ts";
 import type { PooledBuffer } from "./buffers.ts";
-import type { ChoiceTable } from "./choices.ts";
 import type { ReadyDispatch } from "./encoder.ts";
-import type { BoundBuffer, WebGpuBinding, WebGpuLauncher, WgslKernel } from "./kernel.ts";
-import { bindingOf, type CallDescription, describeCall, type WebGpuEngine } from "./launcher.ts";
+import type { BoundBuffer, WebGpuBinding, WgslKernel } from "./kernel.ts";
+import {
+  bindingOf,
+  type CallDescription,
+  describeCall,
+  EngineLauncher,
+  type WebGpuEngine,
+} from "./launcher.ts";
 import { bindGroupKey, type ResolvedLaunch, uniformStride } from "./pipelines.ts";
 
 /** A launch that waits for the program's uniform buffer. */
@@ -16,8 +21,7 @@ interface PendingLaunch {
 }
 
 /** A launcher that keeps what it is asked to launch. A run makes no buffer and no bind group. */
-export class WebGpuProgram implements WebGpuLauncher, Program {
-  readonly #engine: WebGpuEngine;
+export class WebGpuProgram extends EngineLauncher implements Program {
   readonly #calls: CallDescription[] = [];
   readonly #pending: PendingLaunch[] = [];
   readonly #dispatches: ReadyDispatch[] = [];
@@ -33,33 +37,8 @@ export class WebGpuProgram implements WebGpuLauncher, Program {
 
   /** Begins an empty program on an engine; `beforeRun` is called before each run. */
   constructor(engine: WebGpuEngine, beforeRun: () => void) {
-    this.#engine = engine;
+    super(engine);
     this.#beforeRun = beforeRun;
-  }
-
-  /** The device's limits. */
-  get limits(): GPUSupportedLimits {
-    return this.#engine.gpu.limits;
-  }
-
-  /** Whether the adapter computes on the CPU. */
-  get software(): boolean {
-    return this.#engine.choices.adapterClass === "software";
-  }
-
-  /** Lanes of a subgroup, where kernels may use them. */
-  get lanes(): number | undefined {
-    return this.#engine.lanes;
-  }
-
-  /** Whether factors of products are rounded to float16. */
-  get halfProducts(): boolean {
-    return this.#engine.halfProducts;
-  }
-
-  /** Which of several kernels to take. */
-  get choices(): ChoiceTable {
-    return this.#engine.choices;
   }
 
   /** The number of dispatches. */
@@ -81,7 +60,7 @@ export class WebGpuProgram implements WebGpuLauncher, Program {
   ): void {
     if (workgroups.includes(0)) return;
     const call = this.#calls.at(-1)!;
-    const launch = this.#engine.cache.resolve(
+    const launch = this.engine.cache.resolve(
       kernel,
       buffers,
       workgroups,
@@ -98,7 +77,7 @@ export class WebGpuProgram implements WebGpuLauncher, Program {
       if (size >= byteLength && (best < 0 || size < this.#free[best].size)) best = at;
     });
     const [known] = best < 0 ? [] : this.#free.splice(best, 1);
-    const buffer = known ?? this.#engine.pool.take(byteLength);
+    const buffer = known ?? this.engine.pool.take(byteLength);
     this.#taken.push(buffer);
     return bindingOf(buffer);
   }
@@ -111,7 +90,7 @@ export class WebGpuProgram implements WebGpuLauncher, Program {
 
   /** Writes all uniform words and makes the bind groups, after the last call. */
   finish(): void {
-    const { pool, cache } = this.#engine;
+    const { pool, cache } = this.engine;
     const offsets: number[] = [];
     let byteLength = 0;
     for (const { words } of this.#pending) {
@@ -122,7 +101,7 @@ export class WebGpuProgram implements WebGpuLauncher, Program {
     const all = new Uint32Array(byteLength / 4);
     this.#pending.forEach(({ words }, at) => all.set(words, offsets[at] / 4));
     // An idle buffer of the pool may still be in use by commands that wait.
-    this.#engine.stream.write(uniforms, 0, new Uint8Array(all.buffer));
+    this.engine.stream.write(uniforms, 0, new Uint8Array(all.buffer));
     this.#buffers.add(uniforms);
     const groups = new Map<string, GPUBindGroup>();
     this.#pending.forEach(({ launch, workgroups }, at) => {
@@ -139,7 +118,7 @@ export class WebGpuProgram implements WebGpuLauncher, Program {
    * of a training step are one batch.
    */
   run(): void {
-    const { gpu, pool, stream } = this.#engine;
+    const { gpu, pool, stream } = this.engine;
     gpu.assertWorking();
     this.#beforeRun();
     // What was recorded to make the program needed more memory than the program does.
@@ -152,7 +131,7 @@ export class WebGpuProgram implements WebGpuLauncher, Program {
 
   /** Gives temporary memory and uniform words back; the program cannot run any more. */
   release(): void {
-    const { pool } = this.#engine;
+    const { pool } = this.engine;
     for (const buffer of [...this.#free, ...this.#taken]) pool.give(buffer);
     if (this.#uniforms) pool.give(this.#uniforms);
     this.#uniforms = undefined;
