@@ -1,10 +1,10 @@
 // The page that `detect` writes: every picture and video with its score, its heat map, and what the score is worth.
 
-import { colourStops } from "./colour_map.ts";
 import { plotLines } from "./line_plot.ts";
 import { type Markup, markup, trusted } from "./markup.ts";
 import { page, tableOf } from "./page.ts";
 import { pictureUri } from "./picture_uri.ts";
+import { heatRamp } from "./report_format.ts";
 
 /** One picture or video. */
 export interface DetectionItem {
@@ -72,7 +72,6 @@ ${curve !== undefined && curve !== false && trusted(curve)}
 }
 
 function caveats({ trainedOn, validation }: DetectionReport): Markup {
-  const ramp = `background:linear-gradient(90deg,${colourStops("inferno", 12).join(",")})`;
   return markup`<section class="note">
 <h3>What these scores are worth</h3>
 <ul>
@@ -82,7 +81,7 @@ guessing.</li>
 <li><dfn>A score is no proof.</dfn> It ranks pictures; it does not show that a given picture is real or
 forged, and must not be used as evidence against a person.</li>
 <li>The heat map shows how forged the detector holds each patch to be, from
-0<span class="ramp" style="${ramp}"></span>to 1. It shows what it takes for a trace, which may be wrong.</li>
+${heatRamp()}. It shows what it takes for a trace, which may be wrong.</li>
 </ul>
 </section>
 `;

@@ -1,8 +1,8 @@
 // A heat map of named rows and columns, as an SVG chart.
 
 import { DataError, ShapeError } from "../errors.ts";
-import { type ColourMapName, colourOf, colourStops } from "./colour_map.ts";
-import { axis, heading, palette, plotFont, type PlotOptions, renderSvg } from "./plot_theme.ts";
+import { type ColourMapName, colourOf } from "./colour_map.ts";
+import { axis, colourBar, heading, plotFont, type PlotOptions, renderSvg } from "./plot_theme.ts";
 
 /** Up to so many cells each shows its number; more would not be readable. */
 const MOST_LABELS = 80;
@@ -87,19 +87,11 @@ export function plotHeatmap(
       xAxis: category(data.columnAxis, "x", columnNames),
       yAxis: { ...category(data.rowAxis, "y", rowNames), nameGap: 60 },
       visualMap: {
-        type: "continuous",
-        min: low,
-        max: high > low ? high : low + 1e-9,
-        calculable: false,
-        orient: "vertical",
-        right: 6,
-        top: "middle",
-        itemWidth: 12,
-        itemHeight: 150,
+        ...colourBar(map, { low, high }, [
+          `${data.valueName}\n${shortNumber(high)}`,
+          shortNumber(low),
+        ]),
         precision: 3,
-        text: [`${data.valueName}\n${shortNumber(high)}`, shortNumber(low)],
-        textStyle: { color: palette.muted, fontSize: 11, fontFamily: plotFont },
-        inRange: { color: colourStops(map, 16) },
       },
       series: [{
         type: "heatmap",

@@ -1,5 +1,6 @@
 // The look of every plot, and the way from an echarts option to a clean SVG that fits light and dark pages.
 
+import { type ColourMapName, colourStops } from "./colour_map.ts";
 import * as echarts from "echarts";
 import sharp from "sharp";
 
@@ -83,6 +84,28 @@ export function axis(
     axisTick: { show: place === "x", length: 4, lineStyle: { color: palette.muted } },
     axisLabel: { color: palette.muted, fontSize: 11, fontFamily: plotFont, hideOverlap: true },
     splitLine: { show: place === "y", lineStyle: { color: palette.grid, width: 1 } },
+  };
+}
+
+/** The bar beside a heat map that says which colours stand for which numbers; `texts` are at its high and its low end. */
+export function colourBar(
+  map: ColourMapName,
+  { low, high }: { readonly low: number; readonly high: number },
+  texts: readonly [high: string, low: string],
+): Record<string, unknown> {
+  return {
+    type: "continuous",
+    min: low,
+    max: high > low ? high : low + 1e-9,
+    calculable: false,
+    orient: "vertical",
+    right: 6,
+    top: "middle",
+    itemWidth: 12,
+    itemHeight: 150,
+    text: [...texts],
+    textStyle: { color: palette.muted, fontSize: 11, fontFamily: plotFont },
+    inRange: { color: colourStops(map, 16) },
   };
 }
 

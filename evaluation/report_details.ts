@@ -1,21 +1,19 @@
 // The report's sections on what was shown and how it was made: sample forgeries, configuration, seeds, versions.
 
 import { FormatError } from "../errors.ts";
-import { colourStops } from "./colour_map.ts";
 import { type Markup, markup, type MarkupPart } from "./markup.ts";
 import type { ReportSample, RunReport, RunSummary } from "./report_data.ts";
-import { familyTag, metricText } from "./report_format.ts";
+import { familyTag, heatRamp, metricText } from "./report_format.ts";
 
 const PNG_SIGNATURE = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
 
 /** Test forgeries with masks and heat maps; nothing where there are none. */
 export function sampleSection({ samples, summary }: RunReport): Markup | undefined {
   if (samples.length === 0) return undefined;
-  const ramp = `background:linear-gradient(90deg,${colourStops("inferno", 12).join(",")})`;
   return markup`<h2>Forgeries and what the detector saw</h2>
 <p class="about">From the test photographs. A picture is flagged when its score is at least
 ${metricText(summary.threshold)}. Heat map: how likely the model holds each patch to be forged, from
-0<span class="ramp" style="${ramp}"></span>to 1. It shows what the model takes for a trace, which may be
+${heatRamp()}. It shows what the model takes for a trace, which may be
 wrong.</p>
 <div class="grid two">
 ${samples.map((sample) => sampleCard(sample, summary))}</div>

@@ -1,5 +1,6 @@
 // Numbers and marks as the report prints them.
 
+import { colourStops } from "./colour_map.ts";
 import { type Markup, markup } from "./markup.ts";
 
 /** A whole number with groups of three digits. */
@@ -35,4 +36,10 @@ export function familyTag(trained: boolean): Markup {
   return trained
     ? markup`<span class="tag in">trained on</span>`
     : markup`<span class="tag cross">never trained on</span>`;
+}
+
+/** The colours of a detector's heat map, from 0 to 1. */
+export function heatRamp(): Markup {
+  const ramp = `background:linear-gradient(90deg,${colourStops("inferno", 12).join(",")})`;
+  return markup`0<span class="ramp" style="${ramp}"></span>to 1`;
 }

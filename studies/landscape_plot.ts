@@ -1,7 +1,13 @@
 // A loss on a plane as a heat map, with SAM's climb and descent as arrows.
 
-import { colourStops } from "../evaluation/colour_map.ts";
-import { axis, palette, plotFont, type PlotOptions, renderSvg } from "../evaluation/plot_theme.ts";
+import {
+  axis,
+  colourBar,
+  palette,
+  plotFont,
+  type PlotOptions,
+  renderSvg,
+} from "../evaluation/plot_theme.ts";
 
 /** What the picture shows. */
 export interface Landscape {
@@ -54,20 +60,12 @@ export function plotLandscape(
       xAxis: side("along the gradient", "x"),
       yAxis: { ...side("along a random direction", "y"), nameGap: 48 },
       visualMap: {
-        type: "continuous",
+        ...colourBar("viridis", { low, high }, [
+          `loss\n${high.toPrecision(3)}`,
+          low.toPrecision(3),
+        ]),
         seriesIndex: 0,
         dimension: 2,
-        min: low,
-        max: high > low ? high : low + 1e-9,
-        calculable: false,
-        orient: "vertical",
-        right: 6,
-        top: "middle",
-        itemWidth: 12,
-        itemHeight: 150,
-        text: [`loss\n${high.toPrecision(3)}`, low.toPrecision(3)],
-        textStyle: { color: palette.muted, fontSize: 11, fontFamily: plotFont },
-        inRange: { color: colourStops("viridis", 16) },
       },
       series: [
         {
