@@ -1,7 +1,10 @@
 // What a training watches beside its loss: whether it collapses, and a running estimate of GSNR, by block.
 
-import { CollapseMonitor, type CollapseMonitorState } from "../instruments/collapse_monitor.ts";
-import type { CollapseEvidence } from "../instruments/collapse_monitor.ts";
+import {
+  type CollapseEvidence,
+  CollapseMonitor,
+  type CollapseMonitorState,
+} from "../instruments/collapse_monitor.ts";
 import {
   type PairMoments,
   type RunningEstimate,

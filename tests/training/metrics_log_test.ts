@@ -2,33 +2,21 @@
 
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { FileError, FormatError } from "../../errors.ts";
-import { MetricsLog, readMetrics, type TrainingRow } from "../../training/metrics_log.ts";
+import { MetricsLog, readMetrics } from "../../training/metrics_log.ts";
 import { inFolder } from "../end_to_end/command.ts";
-
-function row(step: number): TrainingRow {
-  return {
-    step,
-    loss: 1 / step,
-    classificationLoss: 0.5,
-    maskLoss: 0.25,
-    gradientNorm: 2,
-    learningRate: 1e-3,
-    imagesPerSecond: 64,
-    seconds: step,
-  };
-}
+import { rowOf } from "./rows.ts";
 
 /** Writes rows 1 to `count`. */
 async function write(path: string, count: number): Promise<void> {
   using log = await MetricsLog.open(path, 0);
-  for (let step = 1; step <= count; step++) log.append(row(step));
+  for (let step = 1; step <= count; step++) log.append(rowOf(step));
   await log.sync();
 }
 
 Deno.test("rows come back as they were written", () =>
   inFolder(async (folder) => {
     await write(`${folder}/metrics.jsonl`, 3);
-    assertEquals(await readMetrics(`${folder}/metrics.jsonl`), [row(1), row(2), row(3)]);
+    assertEquals(await readMetrics(`${folder}/metrics.jsonl`), [rowOf(1), rowOf(2), rowOf(3)]);
   }));
 
 Deno.test("opening at a step cuts off what was logged after it, and goes on behind it", () =>
@@ -37,7 +25,7 @@ Deno.test("opening at a step cuts off what was logged after it, and goes on behi
     await write(path, 7);
     {
       using log = await MetricsLog.open(path, 4);
-      log.append({ ...row(5), loss: 42 });
+      log.append({ ...rowOf(5), loss: 42 });
     }
     const rows = await readMetrics(path);
     assertEquals(rows.map(({ step }) => step), [1, 2, 3, 4, 5]);

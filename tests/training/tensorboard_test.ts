@@ -6,21 +6,12 @@ import type { RunSummary } from "../../evaluation/report_data.ts";
 import type { TrainingRow } from "../../training/metrics_log.ts";
 import { TensorBoardLog } from "../../training/tensorboard.ts";
 import { inFolder } from "../end_to_end/command.ts";
+import { rowOf } from "./rows.ts";
 
 const file = "events.out.tfevents.0.corit";
 
 function row(step: number): TrainingRow {
-  return {
-    step,
-    loss: 1 / step,
-    classificationLoss: 0.5,
-    maskLoss: 0.25,
-    gradientNorm: 2,
-    learningRate: 1e-3,
-    imagesPerSecond: 64,
-    seconds: step,
-    ...(step % 2 === 0 ? { auc: 0.75, gsnr: { head: 0.125 } } : {}),
-  };
+  return { ...rowOf(step), ...(step % 2 === 0 ? { auc: 0.75, gsnr: { head: 0.125 } } : {}) };
 }
 
 /** CRC-32C bit by bit: the polynomial's definition (RFC 3720, appendix B.4). */
