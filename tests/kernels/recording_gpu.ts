@@ -1,6 +1,8 @@
 // A WebGPU device that computes nothing and keeps every shader that it is asked to compile: what the executor would run on
 // an adapter, without one. Copies between buffers are real, so that what was written is read back.
 
+import { withGpu } from "../tensor/with_gpu.ts";
+
 /** A shader that was asked for. */
 export interface RecordedShader {
   /** Its key. */
@@ -135,14 +137,6 @@ export async function recordShaders(
     info: { vendor: "", architecture: "", device: "", description },
     requestDevice: () => Promise.resolve(deviceThatRecords(shaders, features)),
   };
-  const own = Object.getOwnPropertyDescriptor(navigator, "gpu");
-  const gpu = { requestAdapter: () => Promise.resolve(adapter) };
-  Object.defineProperty(navigator, "gpu", { value: gpu, configurable: true });
-  try {
-    await run();
-  } finally {
-    if (own) Object.defineProperty(navigator, "gpu", own);
-    else delete (navigator as { gpu?: unknown }).gpu;
-  }
+  await withGpu({ requestAdapter: () => Promise.resolve(adapter) }, run);
   return [...shaders.values()];
 }

@@ -10,18 +10,7 @@ import {
   startWebGpu,
   tensor,
 } from "../../tensor/mod.ts";
-
-/** Runs with another `navigator.gpu`. */
-async function withGpu(gpu: unknown, run: () => Promise<void>): Promise<void> {
-  const own = Object.getOwnPropertyDescriptor(navigator, "gpu");
-  Object.defineProperty(navigator, "gpu", { value: gpu, configurable: true });
-  try {
-    await run();
-  } finally {
-    if (own) Object.defineProperty(navigator, "gpu", own);
-    else delete (navigator as { gpu?: unknown }).gpu;
-  }
-}
+import { withGpu } from "./with_gpu.ts";
 
 Deno.test("before it is started the device webgpu is an error that says so", () => {
   assertThrows(() => executorOf("webgpu"), DeviceError, "startWebGpu()");

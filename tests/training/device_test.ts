@@ -4,6 +4,7 @@ import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/a
 import { ConfigError } from "../../errors.ts";
 import type { AdapterFacts } from "../../kernels/webgpu/mod.ts";
 import { chooseDevice, threadCount, useDevice } from "../../training/device.ts";
+import { withGpu } from "../tensor/with_gpu.ts";
 
 Deno.test("the option decides over CORIT_THREADS, and that over the number of cores", () => {
   const before = Deno.env.get("CORIT_THREADS");
@@ -64,18 +65,6 @@ Deno.test("an adapter that says nothing of itself is not chosen, nor one that is
     why: "there is no WebGPU adapter",
   });
 });
-
-/** Runs with another `navigator.gpu`. */
-async function withGpu(gpu: unknown, run: () => Promise<void>): Promise<void> {
-  const own = Object.getOwnPropertyDescriptor(navigator, "gpu");
-  Object.defineProperty(navigator, "gpu", { value: gpu, configurable: true });
-  try {
-    await run();
-  } finally {
-    if (own) Object.defineProperty(navigator, "gpu", own);
-    else delete (navigator as { gpu?: unknown }).gpu;
-  }
-}
 
 Deno.test("a graphics processor that refuses to work is left alone by auto, with its reason", async () => {
   const adapter = {
