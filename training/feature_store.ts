@@ -250,15 +250,17 @@ function layoutOf({ detector, part }: FeatureRequest): RecordLayout {
   return { pooled, tokens, masks, length: pooled + tokens + masks };
 }
 
-/** A hash of everything that the numbers depend on. */
+/** A hash of everything that the numbers depend on; of crops that are read from files, of these files' paths. */
 function keyOf({ detector, part, fingerprint, set, views, seed }: FeatureRequest): string {
   const hash = createHash("sha256");
   const { device } = detector.head.weight.value;
   const masks = part.tokens && detector.maskHead !== undefined;
   hash.update(JSON.stringify([version, fingerprint, part, masks, device, views, seed, set.size]));
   const { pixels, pairs, maskIndex, maskStore } = set.arrays;
-  for (const { buffer, byteOffset, byteLength } of [pixels, pairs, maskIndex, maskStore]) {
-    hash.update(new Uint8Array(buffer, byteOffset, byteLength));
+  const { fileBytes, fileStarts, fileFolders, folderPaths } = set.arrays;
+  for (const array of [pixels, pairs, maskIndex, maskStore, fileBytes, fileStarts, fileFolders]) {
+    if (array) hash.update(new Uint8Array(array.buffer, array.byteOffset, array.byteLength));
   }
+  if (folderPaths) hash.update(JSON.stringify(folderPaths));
   return hash.digest("hex").slice(0, 32);
 }

@@ -2,6 +2,7 @@
 
 import { assert, assertEquals, assertNotEquals, assertRejects } from "@std/assert";
 import { CoritDetector } from "../../corit/mod.ts";
+import { CropSet } from "../../data/mod.ts";
 import { InterruptedError } from "../../errors.ts";
 import { tune, VisionTransformer } from "../../nn/mod.ts";
 import { tensor } from "../../tensor/mod.ts";
@@ -43,7 +44,7 @@ function detectorOf(way: "probe" | "last", seed = 1): CoritDetector {
 function storeOf(
   folder: string,
   way: "probe" | "last",
-  changes: Partial<{ fingerprint: string; seed: number; views: typeof views }> = {},
+  changes: Partial<{ fingerprint: string; seed: number; views: typeof views; set: CropSet }> = {},
 ): FeatureStore {
   const detector = detectorOf(way);
   const part = detector.frozenPart()!;
@@ -81,6 +82,29 @@ for (const way of ["probe", "last"] as const) {
       if (way === "last") assertEquals(batch.masks!.shape, [3, 2, 2]);
     }));
 }
+
+Deno.test("features of crops that are read from other files are kept apart", () =>
+  inFolder((folder) => {
+    const pathOf = (name: string, parent: string): string => {
+      const { arrays, familyNames, sourceNames } = splits.train;
+      const { length } = arrays.labels;
+      const names = Array.from({ length }, (_, at) => `${name}${String(at).padStart(3, "0")}`);
+      const set = new CropSet({
+        ...arrays,
+        pixels: new Uint8Array(),
+        fileBytes: new TextEncoder().encode(names.join("")),
+        fileStarts: Int32Array.from({ length: length + 1 }, (_, at) => at * (name.length + 3)),
+        fileFolders: new Int32Array(length),
+        folderPaths: [parent],
+      }, { familyNames, sourceNames, recipeLines: [] });
+      using store = storeOf(folder, "probe", { set });
+      return store.path;
+    };
+    const paths = [pathOf("a", "/one"), pathOf("b", "/one"), pathOf("a", "/two")];
+    assertEquals(new Set(paths).size, 3);
+    assertEquals(pathOf("a", "/one"), paths[0]);
+    return Promise.resolve();
+  }));
 
 Deno.test("an interruption keeps the files that were written, and what is there is not computed again", () =>
   inFolder(async (folder) => {
